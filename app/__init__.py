@@ -1,0 +1,1 @@
+"""The Streamlit app: it shows what `repro` and `kb` compute."""
