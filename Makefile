@@ -24,6 +24,18 @@ format: setup ## Mend style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+app: setup ## Set up, then open the app on this machine
+	$(BIN)/streamlit run app/cases.py --server.address 127.0.0.1 --server.fileWatcherType none \
+		--browser.gatherUsageStats false
+
+docs: setup ## Set up, then build the site into site/
+	$(BIN)/python docs/generate_pages.py
+	$(BIN)/mkdocs build --strict --quiet
+
+readme: setup ## Write the generated parts of README.md anew
+	$(BIN)/repro case gait-transpose --plot docs/images/gait-transpose.svg >/dev/null
+	$(BIN)/python docs/generate_readme.py
+
 bench: setup ## Measure speed
 	$(BIN)/python tests/bench/bench_speed.py
 
@@ -38,4 +50,4 @@ $(VENV)/.done: pyproject.toml constraints.txt
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist site
 
-.PHONY: help demo test verify lint format bench setup clean
+.PHONY: help demo test verify lint format app docs readme bench setup clean

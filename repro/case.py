@@ -400,7 +400,7 @@ def _describe(detail: ErrorDetails) -> str:
             return f"{key}: is {detail['input']!r}; {wanted}"
         case "string_too_short":
             return f"{key}: is empty; {wanted}"
-        case "string_too_long":
+        case "string_too_long" | "too_long":
             return f"{key}: has {len(detail['input'])} characters; {wanted}"
         case "too_short":
             return f"{key}: has {len(detail['input'])} entries; {wanted}"

@@ -103,12 +103,12 @@ def _collection(context: click.Context) -> "Collection":
     return find_collection(Path(folder) for folder in context.find_root().params["cases"])
 
 
-def _console(stderr: bool = False) -> "Console":
+def _console(stderr: bool = False, piped_width: int = 100) -> "Console":
+    """A console as wide as the terminal. A pipe or a file has no width of its own."""
     from rich.console import Console
 
-    # A pipe or a file has no width of its own; 100 columns are what the documentation shows.
     piped = not (sys.stderr if stderr else sys.stdout).isatty() and "COLUMNS" not in os.environ
-    return Console(stderr=stderr, width=100 if piped else None, highlight=False)
+    return Console(stderr=stderr, width=piped_width if piped else None, highlight=False)
 
 
 def _print_json(value: object) -> None:
@@ -165,8 +165,7 @@ def case(
     chosen = _collection(context).load(case_id)
     if plot and chosen.curve is None:
         raise ReproError(f"--plot: {case_id} has no curve to plot")
-    if plot and not Path(plot).absolute().parent.is_dir():
-        raise ReproError(f'--plot: "{Path(plot).parent}" is no folder')
+    _require_folder("--plot", plot)
     console = _console()
     if not as_json:
         console.print(render_heading(chosen))
@@ -189,6 +188,12 @@ def case(
     if plot:
         _write_plot(Path(plot), report)
     context.exit(0 if report.reproduced else NOT_REPRODUCED)
+
+
+def _require_folder(option: str, path: str | None) -> None:
+    """Refuse a file to write in a folder that is not there, before any script has run."""
+    if path and not Path(path).absolute().parent.is_dir():
+        raise ReproError(f'{option}: "{Path(path).parent}" is no folder')
 
 
 def _print_case_json(report: Any) -> None:
@@ -330,6 +335,7 @@ def verify(
     cases = _collection(context).load_all(case_ids)
     if not cases:
         raise ReproError("there is no case to verify: no case folder was found")
+    _require_folder("--junit", junit)
     plan = Plan(cases, seeds, repeat)
     with make_launcher(fresh) as launcher, _progress(len(plan), "running") as advance:
         limits = _make_limits(time_limit, memory_limit)
@@ -340,7 +346,7 @@ def verify(
     if as_json:
         _print_json({"schema": 1, "holds": good, "cases": [verification_to_json(each) for each in found]})
     else:
-        console = _console()
+        console = _console(piped_width=140)
         console.print(render_verifications(found))
         _print_summary(console, found)
     context.exit(0 if good else NOT_REPRODUCED)

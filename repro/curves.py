@@ -206,9 +206,8 @@ def _draw_frame(frame: Frame) -> list[str]:
     bottom = _HEIGHT - _BOTTOM + 20
     parts.append(f'<text x="{_LEFT}" y="{bottom}">1</text>')
     parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{bottom}" text-anchor="end">{frame.length}</text>')
-    parts.append(
-        f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2:.0f}" y="{bottom}" text-anchor="middle">logged values, in order</text>'
-    )
+    middle = (_LEFT + _WIDTH - _RIGHT) // 2
+    parts.append(f'<text x="{middle}" y="{bottom}" text-anchor="middle">logged values, in order</text>')
     return parts
 
 

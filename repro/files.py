@@ -26,7 +26,9 @@ def write_whole(path: Path, text: str) -> None:
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)
         os.replace(name, path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
-        raise ReproError(f"{path}: cannot be written: {error.strerror}") from None
+        if isinstance(error, OSError):
+            raise ReproError(f"{path}: cannot be written: {error.strerror}") from None
+        raise

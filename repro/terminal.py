@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -176,7 +175,8 @@ def print_report(console: Console, report: CaseReport) -> None:
     ]
     for part in parts:
         if part is not None:
-            console.print(Padding(part, (1, 0, 0, 0)), crop=False)
+            console.print()
+            console.print(part)
 
 
 # ---- many cases ------------------------------------------------------------------------------
@@ -202,14 +202,9 @@ def render_readme(text: str) -> RenderableType:
 def render_verifications(verifications: Sequence[Verification]) -> RenderableType:
     """A row for each metric of each case: its spread over the seeds on both sides, and what is expected."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name, style in (
-        ("case", "bold"),
-        ("metric", ""),
-        ("before", "red"),
-        ("after", "green"),
-        ("expected", ""),
-    ):
-        table.add_column(name, style=style, overflow="fold")
+    styles = {"case": "bold", "metric": "", "before": "red", "after": "green", "expected": ""}
+    for name, style in styles.items():
+        table.add_column(name, style=style, no_wrap=True)
     table.add_column("slowest", justify="right")
     table.add_column("verdict")
     for verification in verifications:

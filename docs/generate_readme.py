@@ -1,0 +1,87 @@
+"""Fill the generated parts of README.md: the transcript of the first case, and the table of all cases.
+
+    python docs/generate_readme.py
+
+A part stands between `<!-- NAME:start -->` and `<!-- NAME:end -->`. `tests/test_readme.py` fails when one is stale.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from repro.case import Case, System
+from repro.collection import find_collection, shipped_folder
+from repro.files import write_whole
+
+ROOT = shipped_folder().parent
+README = ROOT / "README.md"
+SHOWN_CASE = "gait-transpose"
+WIDTH = 100
+
+SYSTEM_NAMES = {
+    System.GAIT: "gait: Siamese gait recognition, four generations of code",
+}
+"""What a system was, where its id does not say it."""
+
+
+def make_transcript() -> str:
+    """What `repro case gait-transpose` prints, run now."""
+    done = subprocess.run(
+        [sys.executable, "-m", "repro", "case", SHOWN_CASE],
+        env={**os.environ, "COLUMNS": str(WIDTH)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    return "\n".join(["```console", f"$ repro case {SHOWN_CASE}", *lines, "```"])
+
+
+def make_case_table(cases: Iterable[Case]) -> str:
+    """A table for each system, a row a case."""
+    order = list(System)
+    ordered = sorted(cases, key=lambda case: (order.index(case.system), case.id))
+    parts = []
+    for system, group in groupby(ordered, key=lambda case: case.system):
+        rows = [
+            f"| [{case.id}](cases/{case.id}/README.md) | {case.kind} | {case.summary} |".replace("\n", " ")
+            for case in group
+        ]
+        heading = f"**{SYSTEM_NAMES.get(system, system)}**"
+        parts.append("\n".join([heading, "", "| case | kind | what happened |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts)
+
+
+def replace_part(text: str, name: str, body: str) -> str:
+    """Put `body` between the marks of a part.
+
+    Raises:
+        ValueError: the marks are not there.
+
+    """
+    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(\n<!-- {name}:end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"the marks of the part {name} are not in the text")
+    return pattern.sub(lambda found: found[1] + body + found[2], text)
+
+
+def find_part(text: str, name: str) -> str:
+    """What stands between the marks of a part."""
+    found = re.search(rf"<!-- {name}:start -->\n(.*?)\n<!-- {name}:end -->", text, re.DOTALL)
+    return found[1] if found else ""
+
+
+def main() -> None:
+    """Write README.md anew."""
+    text = README.read_text(encoding="utf-8")
+    text = replace_part(text, "transcript", make_transcript())
+    text = replace_part(text, "cases", make_case_table(find_collection().load_all()))
+    write_whole(Path(README), text)
+
+
+if __name__ == "__main__":
+    main()
