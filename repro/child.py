@@ -5,10 +5,12 @@ after a fork. Nothing here is imported by the process that shows results.
 """
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
 import runpy
+import signal
 import sys
 import traceback
 from dataclasses import asdict, dataclass
@@ -17,6 +19,9 @@ from types import TracebackType
 
 PRELOADED = ("torch", "torch._dynamo")
 """Imported before a script starts, however it is started. The first optimizer pulls in torch._dynamo."""
+
+_PR_SET_PDEATHSIG = 1
+"""From `linux/prctl.h`."""
 
 MAX_MESSAGE = 2_000
 """Characters of an exception's message that are reported."""
@@ -72,6 +77,13 @@ def run_job(job: Job, report_fd: int) -> int:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     return status
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when the one that started it is gone, even if that was killed."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _prepare_process(job: Job) -> None:
@@ -138,6 +150,7 @@ def main() -> None:
     """Run the job of the command line, in a process of its own."""
     job, report_fd = Job.from_json(sys.argv[1]), int(sys.argv[2])
     os.set_inheritable(report_fd, False)
+    _die_with_parent()
     preload()
     os._exit(run_job(job, report_fd))
 

@@ -43,6 +43,13 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._connection.sendall(b'{"ready": true}\n')
+        try:
+            self._answer_until_closed(woken)
+        finally:
+            for pid in list(self._reports):
+                _kill_session(pid)
+
+    def _answer_until_closed(self, woken: int) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._connection, selectors.EVENT_READ)
             selector.register(woken, selectors.EVENT_READ)
@@ -54,8 +61,6 @@ class ForkServer:
                     self._reap()
                 if self._connection.fileno() in ready and not self._answer():
                     break
-        for pid in list(self._reports):
-            _kill_session(pid)
 
     def _answer(self) -> bool:
         """Answer one request; False when the other end is gone."""
@@ -70,7 +75,10 @@ class ForkServer:
             answer: dict[str, object] = {"pid": self._start(Job(**request["start"]), *descriptors)}
         else:
             answer = {"killed": self._kill(request["kill"])}
-        self._connection.sendall(json.dumps(answer).encode() + b"\n")
+        try:
+            self._connection.sendall(json.dumps(answer).encode() + b"\n")
+        except ConnectionError:
+            return False
         return True
 
     def _start(self, job: Job, output: int, report: int) -> int:

@@ -194,6 +194,37 @@ def test_interrupt(make_case: MakeCase, fresh: list[str], tmp_path: Path) -> Non
     os.close(follower)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a process that was killed")
+@pytest.mark.parametrize("fresh", [[], ["--fresh"]], ids=["fork", "fresh"])
+def test_killed_command_leaves_no_child(make_case: MakeCase, fresh: list[str], tmp_path: Path) -> None:
+    mark = tmp_path / "pids"
+    folder = make_case(
+        buggy__py=f"import os, time\nopen({str(mark)!r}, 'a').write(f'{{os.getpid()}} ')\ntime.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-m", "repro", "--cases", str(folder), "case", "small-case", *fresh])
+    wait_until(lambda: mark.exists() and mark.read_text().endswith(" "))
+    process.kill()
+    process.wait()
+    pid = int(mark.read_text())
+    wait_until(lambda: not is_running(pid))
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0])
+def test_interrupt_before_a_script_runs(make_case: MakeCase, seconds: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "repro", "--cases", str(make_case()), "case", "small-case"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
 def read_until_end(leader: int, process: "subprocess.Popen[bytes]") -> str:
     os.set_blocking(leader, False)
     shown = b""
