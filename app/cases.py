@@ -5,7 +5,7 @@ import streamlit as st
 from repro.case import Case, Side
 from repro.check import CaseReport
 from repro.collection import Collection, find_collection
-from repro.curves import extract_curve
+from repro.curves import draw_svg, extract_curve
 from repro.difference import compare_scripts
 from repro.errors import ReproError
 from repro.launch import Launcher, make_launcher
@@ -69,9 +69,7 @@ def show_report(report: CaseReport) -> None:
     )
     if report.case.curve:
         curves = {side: extract_curve(report.case.curve, found.result.lines) for side, found in report.sides.items()}
-        length = max(map(len, curves.values()))
-        padded = {str(side): [*curve, *[None] * (length - len(curve))] for side, curve in curves.items()}
-        st.line_chart(padded, y_label=report.case.curve.name, x_label="logged values", color=["#c62828", "#2e7d32"])
+        st.image(draw_svg(report.case.curve.name, curves), width="stretch")
     for column, (side, found) in zip(st.columns(len(report.sides)), report.sides.items(), strict=True):
         column.caption(f"{side}.py · {found.result.seconds:.1f} s")
         column.code("\n".join(found.result.lines), language=None, height=300)

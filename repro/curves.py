@@ -86,6 +86,8 @@ class PlotRow:
 
     label: str
     cells: tuple[tuple[str, Side | None], ...]
+    ends: tuple[Side, ...]
+    """The curves whose last value lies in this line."""
 
 
 def plot_rows(curves: Mapping[Side, Sequence[float]], width: int, height: int) -> list[PlotRow]:
@@ -106,6 +108,7 @@ def plot_rows(curves: Mapping[Side, Sequence[float]], width: int, height: int) -
             dots[dot] = dots.get(dot, 0) | _DOTS[x % 2][y % 4]
             owner[dot] = side
     labels = _label_rows(frame, height)
+    ends = {side: round((1 - frame.height(curve[-1])) * (height - 1)) for side, curve in curves.items() if curve}
     rows = []
     for row in range(height):
         cells: list[tuple[str, Side | None]] = []
@@ -117,7 +120,7 @@ def plot_rows(curves: Mapping[Side, Sequence[float]], width: int, height: int) -
                 cells.append((chr(_BRAILLE | dots[cell]), owner[cell]))
             else:
                 cells.append((" ", None))
-        rows.append(PlotRow(labels[row], tuple(cells)))
+        rows.append(PlotRow(labels[row], tuple(cells), tuple(side for side in ends if ends[side] == row)))
     return rows
 
 

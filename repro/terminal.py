@@ -18,7 +18,9 @@ from repro.verify import Status, Verification
 STYLES = {Side.BUGGY: "red", Side.FIXED: "green"}
 TAIL_LINES = 6
 PLOT_HEIGHT = 10
-MAX_PLOT_WIDTH = 96
+MAX_PLOT_WIDTH = 90
+PLOT_MARGIN = 22
+"""Columns beside a plot: the labels of its axis, and the names of the curves where they end."""
 
 
 def plain_text(line: str, style: str = "") -> Text:
@@ -105,9 +107,14 @@ def _check_cells(report: CaseReport, row: Mapping[Side, Check]) -> Iterable[Rend
     yield Text(next(iter(row.values())).meaning, style="dim")
     for side in report.sides:
         yield plain_text(row[side].measured) if side in row else Text("")
-    yield plain_text(" → ".join(row[side].expected if side in row else "any" for side in report.sides))
+    yield plain_text(_join_expected([row[side].expected if side in row else "any" for side in report.sides]))
     held = all(check.held for check in row.values())
     yield Text("yes", style="green") if held else Text("no", style="bold red")
+
+
+def _join_expected(expected: Sequence[str]) -> str:
+    """What is expected before and after; once, where it is the same."""
+    return " → ".join(dict.fromkeys(expected))
 
 
 def render_faults(report: CaseReport) -> RenderableType | None:
@@ -130,7 +137,7 @@ def report_curves(report: CaseReport) -> dict[Side, tuple[float, ...]]:
 def render_curves(report: CaseReport, width: int) -> RenderableType | None:
     """The case's curve on each side, drawn with dots; None when the logs have none."""
     curves = report_curves(report)
-    rows = plot_rows(curves, min(width - 12, MAX_PLOT_WIDTH), PLOT_HEIGHT)
+    rows = plot_rows(curves, min(width - PLOT_MARGIN, MAX_PLOT_WIDTH), PLOT_HEIGHT)
     if not rows or report.case.curve is None:
         return None
     title = Text.assemble((report.case.curve.name, "bold"), " ")
@@ -143,6 +150,8 @@ def render_curves(report: CaseReport, width: int) -> RenderableType | None:
         line = Text(row.label, style="dim")
         for cell, owner in row.cells:
             line.append(cell, style=STYLES[owner] if owner else "")
+        for ending in row.ends:
+            line.append(f" {ending}", style=STYLES[ending])
         lines.append(line)
     return Group(*lines)
 
@@ -228,8 +237,11 @@ def _add_verification(table: Table, verification: Verification) -> None:
     for metric in ["error", *case.metrics]:
         if not any((side, metric) in spreads for side in Side):
             continue
-        bounds = [case.expect.on(side).bounds.get(metric) for side in Side]
-        expected = " → ".join("any" if bound is None else str(bound) for bound in bounds) if metric != "error" else ""
+        expectations = [case.expect.on(side) for side in Side]
+        if metric == "error":
+            expected = _join_expected([each.error_class or "none" for each in expectations])
+        else:
+            expected = _join_expected([str(each.bounds.get(metric, "any")) for each in expectations])
         cells = [plain_text(spreads.get((side, metric), "")) for side in Side]
         table.add_row(first[0] if first else "", metric, *cells, expected, *(first[1:] if first else ("", "")))
         first = []

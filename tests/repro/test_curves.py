@@ -41,6 +41,7 @@ def test_plot_puts_high_values_on_top_and_breaks_at_nan() -> None:
     assert dots(text, "×") == [0]
     assert rows[0].label.split() == ["1", "┤"]
     assert rows[-1].label.split() == ["0", "┤"]
+    assert (rows[0].ends, rows[-1].ends) == ((Side.BUGGY,), (Side.FIXED,))
     bottom = [side for cell, side in rows[-1].cells if cell != " "]
     assert set(bottom) == {Side.FIXED}
     assert text[-1].rstrip() == text[-1], "the fixed curve ends at the right, at the bottom"
