@@ -13,6 +13,7 @@ import runpy
 import signal
 import sys
 import traceback
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,10 +46,16 @@ class Job:
         return cls(**json.loads(text))
 
 
-def preload() -> None:
-    """Import what every script needs, and compute nothing: a process that has not computed can be forked."""
+def preload(names: Iterable[str] = ()) -> None:
+    """Import what every script needs, and what `names` says, as far as it is installed.
+
+    Nothing is computed: a process that has not computed can be forked.
+    """
     for name in PRELOADED:
         importlib.import_module(name)
+    for name in names:
+        with contextlib.suppress(ImportError):  # the script that wants it will say so
+            importlib.import_module(name)
 
 
 def run_job(job: Job, report_fd: int) -> int:

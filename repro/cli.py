@@ -170,7 +170,7 @@ def case(
     if not as_json:
         console.print(render_heading(chosen))
     sides = [Side(only)] if only else list(Side)
-    with make_launcher(fresh) as launcher:
+    with make_launcher(fresh, map(chosen.script, sides)) as launcher:
         report = run_case(
             chosen,
             chosen.seeds[0] if seed is None else seed,
@@ -327,6 +327,7 @@ def verify(
     Example:
       repro verify gait-transpose --seeds 2
     """
+    from repro.case import Side
     from repro.files import write_whole
     from repro.launch import make_launcher
     from repro.terminal import render_verifications
@@ -337,7 +338,8 @@ def verify(
         raise ReproError("there is no case to verify: no case folder was found")
     _require_folder("--junit", junit)
     plan = Plan(cases, seeds, repeat)
-    with make_launcher(fresh) as launcher, _progress(len(plan), "running") as advance:
+    scripts = [case.script(side) for case in cases for side in Side]
+    with make_launcher(fresh, scripts) as launcher, _progress(len(plan), "running") as advance:
         limits = _make_limits(time_limit, memory_limit)
         found = verify_cases(plan, launcher, limits, jobs, lambda case, *_: advance(case.id))
     if junit:
@@ -385,13 +387,15 @@ def record(
     Example:
       repro record gait-transpose
     """
+    from repro.case import Side
     from repro.launch import make_launcher
     from repro.record import record_case
 
     cases = _collection(context).load_all(case_ids)
     limits = _make_limits(time_limit, memory_limit)
     refused = []
-    with make_launcher(fresh) as launcher, _progress(len(cases), "recording") as advance:
+    scripts = [chosen.script(side) for chosen in cases for side in Side]
+    with make_launcher(fresh, scripts) as launcher, _progress(len(cases), "recording") as advance:
         for chosen in cases:
             report = record_case(chosen, launcher, limits)
             if not report.reproduced:

@@ -132,11 +132,11 @@ def _kill_session(pid: int) -> None:
 
 
 def main() -> None:
-    """Serve the socket whose descriptor the command line names."""
+    """Serve the socket whose descriptor the command line names, with the modules that it names after that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that shows results
     connection = socket.socket(fileno=int(sys.argv[1]))
     gc.disable()
-    preload()
+    preload(sys.argv[2:])
     import torch
 
     torch.set_num_threads(1)

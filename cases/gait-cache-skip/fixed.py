@@ -6,13 +6,14 @@ import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 CHANNELS, RATE = 24, 32  # sensor channels of a walk, samples a second
 MIN_SAMPLES, BROKEN_OFF = 64, 0.05  # what a recording must have; share of them that really is too short
-TRAIN_SUBJECTS, TEST_SUBJECTS, WALKS, GALLERY = 48, 20, 8, 3  # gallery: enrolled walks of a test subject
+TRAIN_SUBJECTS, TEST_SUBJECTS, WALKS, GALLERY = 32, 16, 8, 3  # gallery: enrolled walks of a test subject
 SUBJECTS_PER_BATCH, WALKS_EACH, EPOCHS = 8, 4, 24
 MARGIN, LEARNING_RATE, NOISE, OFFSET = 0.5, 1e-3, 0.3, 0.4
 
@@ -33,15 +34,15 @@ def record(folder: Path, generator: torch.Generator) -> list[Path]:
             angle = 2 * torch.pi * (cadence * torch.arange(samples).view(-1, 1) / RATE + start + lag)
             clean = (0.6 + effort) * amplitude * (torch.sin(angle) + 0.5 * torch.sin(2 * angle + 1))
             offset = OFFSET * torch.randn(CHANNELS, generator=generator)  # how the sensors sat that day
-            paths.append(folder / f"s{subject:03d}_walk{walk:02d}.pt")
-            torch.save(clean + offset + NOISE * torch.randn(clean.shape, generator=generator), paths[-1])
+            paths.append(folder / f"s{subject:03d}_walk{walk:02d}.npy")
+            noise = NOISE * torch.randn(clean.shape, generator=generator)
+            np.save(paths[-1], (clean + offset + noise).numpy())
     return paths
 
 
 def load_walk(path: Path) -> Tensor:
     """One walk as the network wants it, (channel, time)."""
-    walk: Tensor = torch.load(path)
-    return walk.T.contiguous()
+    return torch.from_numpy(np.load(path)).T.contiguous()
 
 
 def generate_cache(paths: list[Path], cache: Path) -> tuple[int, int]:
@@ -50,7 +51,7 @@ def generate_cache(paths: list[Path], cache: Path) -> tuple[int, int]:
     for path in paths:
         walk = load_walk(path)
         if walk.shape[-1] >= MIN_SAMPLES:
-            torch.save(walk[:, :MIN_SAMPLES].clone(), cache / path.name)
+            np.save(cache / path.name, walk[:, :MIN_SAMPLES].numpy())
             continue
         skipped += 1
         if skipped <= 5:
@@ -90,8 +91,8 @@ def triplet_loss(embedding: Tensor, subject: Tensor) -> Tensor:
 
 def train(model: nn.Module, cache: Path, generator: torch.Generator) -> tuple[int, float]:
     pools: dict[str, list[Tensor]] = {}
-    for path in sorted(cache.glob("*.pt")):
-        pools.setdefault(path.name[:4], []).append(torch.load(path))
+    for path in sorted(cache.glob("*.npy")):
+        pools.setdefault(path.name[:4], []).append(torch.from_numpy(np.load(path)))
     people = [torch.stack(walks) for walks in pools.values()]
     label = torch.arange(SUBJECTS_PER_BATCH).repeat_interleave(WALKS_EACH)
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)

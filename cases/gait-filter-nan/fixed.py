@@ -56,7 +56,7 @@ def prepare(raw: np.ndarray, subject: np.ndarray) -> tuple[Tensor, Tensor]:
     usable = ((missing.mean(2) < 0.25) & (np.nanstd(raw, axis=2) > 1e-3)).all(1)
     raw, missing, subject = raw[usable], missing[usable], subject[usable]
     print(f"validation: {missing.any((1, 2)).sum()} walks repaired, {(~usable).sum()} rejected")
-    for signal, gap in zip(raw.reshape(-1, WINDOW), missing.reshape(-1, WINDOW)):
+    for signal, gap in ((raw[i, j], missing[i, j]) for i, j in np.argwhere(missing.any(2))):
         signal[gap] = np.interp(np.flatnonzero(gap), np.flatnonzero(~gap), signal[~gap])
     filtered = torch.tensor(sosfiltfilt(HIGH_PASS, raw).copy()).float()
     units = filtered.unflatten(1, (UNITS, AXES))

@@ -15,7 +15,7 @@ TRAIN_SUBJECTS, TEST_SUBJECTS, WALKS = 64, 24, 16
 GALLERY = 4  # walks of each test subject that are enrolled, the others are probes
 SUBJECTS_PER_BATCH, WALKS_PER_SUBJECT = 8, 4
 EPOCHS, STEPS = 20, 12
-MARGIN, LEARNING_RATE, NOISE = 0.5, 1e-3, 0.8
+MARGIN, LEARNING_RATE, NOISE = 0.5, 1e-3, 0.75
 
 
 # ---- data ------------------------------------------------------------------------------------
@@ -55,9 +55,9 @@ def load_walks(path: Path) -> Tensor:
 
 def build_model() -> nn.Module:
     return nn.Sequential(
-        *(nn.Conv1d(CHANNELS, 64, 5, padding=2), nn.ReLU()),
-        *(nn.Conv1d(64, 64, 5, padding=2), nn.ReLU()),
-        *(nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(64, 32)),
+        *(nn.Conv1d(CHANNELS, 48, 5, padding=2), nn.ReLU()),
+        *(nn.Conv1d(48, 48, 5, padding=2), nn.ReLU()),
+        *(nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(48, 32)),
     )
 
 
