@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import tempfile
 from pathlib import Path
 
@@ -96,7 +95,7 @@ def train(model: nn.Module, cache: Path, generator: torch.Generator) -> tuple[in
     people = [torch.stack(walks) for walks in pools.values()]
     label = torch.arange(SUBJECTS_PER_BATCH).repeat_interleave(WALKS_EACH)
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
-    steps, mean = 0, math.nan
+    steps, mean = 0, float("nan")
     for epoch in range(1, EPOCHS + 1):
         order, losses = torch.randperm(len(people), generator=generator).tolist(), []
         for first in range(0, len(order), SUBJECTS_PER_BATCH):
@@ -145,7 +144,7 @@ def main() -> None:
         scores = evaluate(model, paths[TRAIN_SUBJECTS * WALKS :])
     print(f"[eval] {TEST_SUBJECTS} unseen subjects: rank-1 {scores['rank1']:.3f}, EER {scores['eer']:.3f}")
     metrics = {"files_cached": cached, "files_skipped": skipped, "steps": steps, "train_loss": loss} | scores
-    print("metrics", json.dumps({k: round(v, 4) if math.isfinite(v) else str(v) for k, v in metrics.items()}))
+    print("metrics", json.dumps({k: round(v, 4) if np.isfinite(v) else str(v) for k, v in metrics.items()}))
 
 
 if __name__ == "__main__":
