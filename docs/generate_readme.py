@@ -63,10 +63,10 @@ def replace_part(text: str, name: str, body: str) -> str:
         ValueError: the marks are not there.
 
     """
-    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(\n<!-- {name}:end -->)", re.DOTALL)
+    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
     if not pattern.search(text):
         raise ValueError(f"the marks of the part {name} are not in the text")
-    return pattern.sub(lambda found: found[1] + body + found[2], text)
+    return pattern.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text)
 
 
 def find_part(text: str, name: str) -> str:
