@@ -30,7 +30,7 @@ app: setup ## Set up, then open the app on this machine
 
 docs: setup ## Set up, then build the site into site/
 	$(BIN)/python docs/generate_pages.py
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 readme: setup ## Write the generated parts of README.md anew
 	$(BIN)/repro case gait-transpose --plot docs/images/gait-transpose.svg >/dev/null

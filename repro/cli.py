@@ -247,7 +247,7 @@ def list_cases(context: click.Context, system: str | None, kind: str | None, sta
     if as_json:
         _print_json([_summarise(case) for case in cases])
     elif cases:
-        from repro.terminal import render_list
+        from repro.listing import render_list
 
         _console().print(render_list(cases))
     else:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
-from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -191,20 +190,10 @@ def print_report(console: Console, report: CaseReport) -> None:
 # ---- many cases ------------------------------------------------------------------------------
 
 
-def render_list(cases: Sequence[Case]) -> RenderableType:
-    """A row a case, grouped by system."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("case", "kind", "stage", "what fails"):
-        table.add_column(name, no_wrap=name != "what fails")
-    for number, case in enumerate(cases):
-        if number and cases[number - 1].system != case.system:
-            table.add_row()
-        table.add_row(Text(case.id, style="bold"), case.kind, case.stage, case.title)
-    return table
-
-
 def render_readme(text: str) -> RenderableType:
     """Markdown, as far as a terminal can show it."""
+    from rich.markdown import Markdown  # a tenth of the time of a command that does not need it
+
     return Markdown(text, code_theme="ansi_dark")
 
 
