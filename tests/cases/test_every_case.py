@@ -39,7 +39,7 @@ def run(launcher: Launcher, case: Case, side: Side, seed: int) -> RunResult:
 @pytest.mark.parametrize("case_id", CASES)
 class TestForm:
     def test_complete(self, case: Case) -> None:
-        names = {path.name for path in case.folder.iterdir() if path.name != "__pycache__"}
+        names = {path.name for path in case.folder.iterdir() if not path.name.startswith((".", "__"))}
         assert names == {"case.toml", "README.md", "buggy.py", "fixed.py", "buggy.log", "fixed.log"}
 
     def test_valid(self, case: Case) -> None:

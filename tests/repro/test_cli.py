@@ -163,6 +163,11 @@ def test_broken_case_file(repro: Repro, make_case: MakeCase) -> None:
     assert f"{folder / 'case.toml'}: title: is missing" in done.stderr
 
 
+def accept_interrupts() -> None:
+    """Ctrl-C as in a terminal, also when the tests run in the background, where shells have it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("fresh", [[], ["--fresh"]], ids=["fork", "fresh"])
 def test_interrupt(make_case: MakeCase, fresh: list[str], tmp_path: Path) -> None:
     """Ctrl-C in a terminal: exit code 130, no child left, cursor and echo as they were."""
@@ -178,6 +183,7 @@ def test_interrupt(make_case: MakeCase, fresh: list[str], tmp_path: Path) -> Non
         stdout=follower,
         stderr=follower,
         start_new_session=True,
+        preexec_fn=accept_interrupts,
         env={**os.environ, "TERM": "xterm"},
     )
     wait_until(lambda: mark.exists() and mark.read_text().endswith(" "))
@@ -217,6 +223,7 @@ def test_interrupt_before_a_script_runs(make_case: MakeCase, seconds: float) -> 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=accept_interrupts,
     )
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
