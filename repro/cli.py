@@ -339,7 +339,7 @@ def verify(
     _require_folder("--junit", junit)
     plan = Plan(cases, seeds, repeat)
     scripts = [case.script(side) for case in cases for side in Side]
-    with make_launcher(fresh, scripts) as launcher, _progress(len(plan), "running") as advance:
+    with make_launcher(fresh, scripts) as launcher, _Bar(len(plan), "running") as advance:
         limits = _make_limits(time_limit, memory_limit)
         found = verify_cases(plan, launcher, limits, jobs, lambda case, *_: advance(case.id))
     if junit:
@@ -395,7 +395,7 @@ def record(
     limits = _make_limits(time_limit, memory_limit)
     refused = []
     scripts = [chosen.script(side) for chosen in cases for side in Side]
-    with make_launcher(fresh, scripts) as launcher, _progress(len(cases), "recording") as advance:
+    with make_launcher(fresh, scripts) as launcher, _Bar(len(cases), "recording") as advance:
         for chosen in cases:
             report = record_case(chosen, launcher, limits)
             if not report.reproduced:
@@ -441,10 +441,6 @@ def completion(shell: str) -> None:
     if found is None:
         raise ReproError(f"no completion for {shell}")
     click.echo(found(cli, {}, "repro", "_REPRO_COMPLETE").source())
-
-
-def _progress(total: int, what: str) -> "_Bar":
-    return _Bar(total, what)
 
 
 class _Bar:

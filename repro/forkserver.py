@@ -23,6 +23,7 @@ import traceback
 from typing import NoReturn
 
 from repro.child import Job, preload, run_job
+from repro.sessions import kill_session
 
 MAX_REQUEST = 65_536
 
@@ -47,7 +48,7 @@ class ForkServer:
             self._answer_until_closed(woken)
         finally:
             for pid in list(self._reports):
-                _kill_session(pid)
+                kill_session(pid)
 
     def _answer_until_closed(self, woken: int) -> None:
         with selectors.DefaultSelector() as selector:
@@ -112,23 +113,18 @@ class ForkServer:
     def _kill(self, pid: int) -> bool:
         if pid not in self._reports:
             return False
-        _kill_session(pid)
+        kill_session(pid)
         return True
 
     def _reap(self) -> None:
         for pid in list(self._reports):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                _kill_session(pid)  # what the script itself has started
+                kill_session(pid)  # what the script itself has started
                 report = self._reports.pop(pid)
                 with contextlib.suppress(OSError):
                     os.write(report, json.dumps({"status": status}).encode() + b"\n")
                 os.close(report)
-
-
-def _kill_session(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ import ast
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any, Protocol, Self
 
 from repro.child import Job
 from repro.errors import RunnerError
+from repro.sessions import kill_session
 
 CHILD_ENVIRONMENT: Mapping[str, str] = {
     "OMP_NUM_THREADS": "1",
@@ -138,14 +138,14 @@ class FreshChild:
 
     def kill(self) -> None:
         if self._process.poll() is None:
-            _kill_session(self._process.pid)
+            kill_session(self._process.pid)
 
     def has_ended(self) -> bool:
         return self._process.poll() is not None
 
     def wait(self) -> Ending:
         status = self._process.wait()
-        _kill_session(self._process.pid)  # what the script itself has started
+        kill_session(self._process.pid)  # what the script itself has started
         with open(self._report, "rb") as report:
             record = _read_report(report.read())
         return Ending(status, record.get("error", ""), record.get("message", ""))
@@ -266,7 +266,7 @@ class ForkLauncher(_Closing):
         try:
             self._ask(json.dumps({"kill": pid}).encode() + b"\n")
         except RunnerError:  # the server is gone, so nothing else would end its child
-            _kill_session(pid)
+            kill_session(pid)
 
     def close(self) -> None:
         """End the server, which ends its children first."""
@@ -311,11 +311,6 @@ class ForkLauncher(_Closing):
 
 
 # ---- both ------------------------------------------------------------------------------------
-
-
-def _kill_session(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def _read_report(report: bytes) -> dict[str, Any]:
