@@ -1,0 +1,139 @@
+"""What was understood of a training log: values that never change."""
+
+import math
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class EventKind(StrEnum):
+    """What happened, beside what was measured."""
+
+    WARNING = "warning"
+    SKIPPED = "skipped"
+    RESUMED = "resumed"
+    EARLY_STOP = "early stop"
+    SAVED = "saved"
+    KILLED = "killed"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line as a person saw it."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a line reports."""
+
+    kind: EventKind
+    line: LogLine
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """The last exception of a log."""
+
+    name: str
+    """Class as printed, such as `RuntimeError` or `torch.cuda.OutOfMemoryError`."""
+    message: str
+    """First line of the message; empty where there is none."""
+    line: int
+    frame: str = ""
+    """Innermost frame in the user's own code: `train.py:131 in main_loop`."""
+    details: tuple[str, ...] = ()
+    """Further lines of the message."""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric over the run. A record without the metric has no entry."""
+
+    name: str
+    rows: "array[int]"
+    """Indices of the records, ascending."""
+    values: "array[float]"
+    lines: "array[int]"
+    """Numbers of the lines that the values stand in."""
+    digits: int = 0
+    """Decimals that were printed, at most: what `the same to the last digit` means."""
+    base: str = ""
+    split: str = ""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def first(self) -> float:
+        return self.values[0]
+
+    @property
+    def last(self) -> float:
+        return self.values[-1]
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """A training log, read."""
+
+    lines: Sequence[LogLine]
+    """The cleaned lines; of a very long log the first and the last ones."""
+    series: Mapping[str, Series]
+    """By canonical name: train_loss, val_loss, train_acc, lr, grad_norm, wer; others by the log's own name."""
+    x: "array[float]"
+    """Epoch or step of each record; nan where none is known."""
+    x_name: str | None = None
+    """`epoch`, `step`, or None where the log counts neither."""
+    epochs: "array[float]" = field(default_factory=lambda: array("d"))
+    events: Sequence[Event] = ()
+    error: ErrorReport | None = None
+    unread: Sequence[LogLine] = ()
+    """Lines which hold numbers and were not understood."""
+    notes: Sequence[str] = ()
+    """What could not be read, or was repaired, in a sentence each."""
+    line_count: int = 0
+
+    @property
+    def count(self) -> int:
+        """Number of records: points that the log reports."""
+        return len(self.x)
+
+    @property
+    def x_first(self) -> float | None:
+        return next((value for value in self.x if not math.isnan(value)), None)
+
+    @property
+    def x_last(self) -> float | None:
+        return next((value for value in reversed(self.x) if not math.isnan(value)), None)
+
+    @property
+    def has_nan(self) -> bool:
+        """Whether any measured value is NaN."""
+        return any(math.isnan(value) for one in self.series.values() for value in one.values)
+
+    @cached_property
+    def records(self) -> "pd.DataFrame":
+        """One row a record, one column a metric, indexed by x (epoch or step)."""
+        import numpy as np
+        import pandas as pd
+
+        columns: dict[str, np.ndarray] = {}
+        for name, one in self.series.items():
+            column = np.full(self.count, np.nan)
+            column[np.asarray(one.rows, dtype=int)] = one.values
+            columns[name] = column
+        index = pd.Index(np.asarray(self.x, dtype=float), name=self.x_name or "record")
+        return pd.DataFrame(columns, index=index)

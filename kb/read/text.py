@@ -1,0 +1,200 @@
+"""Read a log that is text: its lines to records, events and the error."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from kb.read.events import find_event
+from kb.read.grammar import Bar, LineReader, Reading, find_bar
+from kb.read.log import Event, LogLine, TrainingLog
+from kb.read.names import Split, find_split
+from kb.read.records import RecordBuilder
+from kb.read.screen import ScreenLine, iter_lines
+from kb.read.tables import Header, find_header, is_rule, read_pair_row, read_row
+from kb.read.tracebacks import TracebackReader
+
+KEPT_HEAD, KEPT_TAIL = 20_000, 20_000
+"""Lines that are kept of the beginning and the end; between them only what was measured."""
+MAX_EVENTS, MAX_UNREAD = 2_000, 500
+
+_HEADING = re.compile(r"^\W*(?:(?:start|begin|running|run|end of)\w* )?([A-Za-z]+|验证|训练|测试)(?: (?:set|epoch|phase|results?|metrics|loop|error|statistics|stats))?\W*$", re.I)
+_ELLIPSIS = re.compile(r"\W*(?:\.{2,}|\u2026|\u7701\u7565)\W*")
+_GLUED = re.compile(r"^(.{0,600}?\d+/\S{1,12} \[\d+:\d+<[^\]]{0,2000}\])([A-Za-z{].*)$")
+"""A bar with a message behind it that another stream printed before the bar's line ended."""
+_EPOCH_AGAIN = re.compile(r"(?i)\bepoch[ :#=\[]{1,3}\d+")
+
+
+@dataclass
+class TextReader:
+    """Follows a log line by line. One reader reads one log."""
+
+    _builder: RecordBuilder = field(default_factory=RecordBuilder)
+    _grammar: LineReader = field(default_factory=LineReader)
+    _tracebacks: TracebackReader = field(default_factory=TracebackReader)
+    _header: Header | None = None
+    _bars: dict[str, tuple[Bar, int]] = field(default_factory=dict)
+    _had_records: bool = False
+    _head: list[LogLine] = field(default_factory=list)
+    _tail: list[LogLine] = field(default_factory=list)
+    _events: list[Event] = field(default_factory=list)
+    _unread: list[LogLine] = field(default_factory=list)
+    _notes: list[str] = field(default_factory=list)
+    _last_number: int = 0
+
+    def read(self, chunks: Iterable[str], notes: Iterable[str] = ()) -> TrainingLog:
+        """Read a whole log.
+
+        Args:
+            chunks: the decoded text, in pieces of any size.
+            notes: what was already noticed while decoding.
+        """
+        self._notes += notes
+        for line in iter_lines(chunks):
+            self._feed(line)
+        self._flush_bars(final=True)
+        series, x, x_name, epochs = self._builder.build()
+        dropped = self._last_number and len(self._tail) >= KEPT_TAIL
+        if dropped:
+            self._notes.append(f"of {self._last_number:,} lines the first {KEPT_HEAD:,} and the last {KEPT_TAIL:,} are kept")
+        return TrainingLog(
+            lines=(*self._head, *self._tail[-KEPT_TAIL:]),
+            series=series,
+            x=x,
+            x_name=x_name if len(x) else None,
+            epochs=epochs,
+            events=tuple(self._events),
+            error=self._tracebacks.report(),
+            unread=tuple(self._unread),
+            notes=tuple(self._notes),
+            line_count=self._last_number,
+        )
+
+    def _feed(self, line: ScreenLine) -> None:
+        self._last_number = line.number
+        glued = _GLUED.match(line.text) if "<" in line.text else None
+        if glued:
+            self._feed(ScreenLine(line.number, glued[1], line.drawn_over))
+            self._feed(ScreenLine(line.number, glued[2], line.drawn_over))
+            return
+        bar = find_bar(line.text)
+        if bar is None and not line.drawn_over:
+            self._keep(LogLine(line.number, line.text))
+        if self._tracebacks.feed(line.number, line.text):
+            return
+        if bar is not None:
+            self._feed_bar(bar, line)
+            return
+        if not is_rule(line.text):
+            self._feed_line(line.text, line.number)
+
+    def _keep(self, line: LogLine) -> None:
+        if len(self._head) < KEPT_HEAD:
+            self._head.append(line)
+            return
+        self._tail.append(line)
+        if len(self._tail) > 2 * KEPT_TAIL:
+            del self._tail[:-KEPT_TAIL]
+
+    # ---- bars --------------------------------------------------------------------------------
+
+    def _feed_bar(self, bar: Bar, line: ScreenLine) -> None:
+        if self._header and self._feed_row(bar.text, line.number, bar):
+            return
+        header = find_header(bar.text.rstrip(" :"))
+        if header:
+            self._flush_bars()
+            self._header = header
+            return
+        held = self._bars.get(bar.key)
+        if held and held[0].identity != bar.identity:
+            self._flush_bars()
+        if bar.started:
+            self._bars[bar.key] = (bar, line.number)
+
+    def _flush_bars(self, final: bool = False) -> None:
+        """Read the bars whose last drawing is reached. One that never filled up is no record, unless all is lost."""
+        bars, self._bars = self._bars, {}
+        for bar, number in bars.values():
+            if not bar.done and self._had_records and final:
+                continue
+            if not bar.done and not final:
+                self._bars[bar.key] = (bar, number)
+                continue
+            self._feed_line(bar.text, number, bar)
+
+    # ---- lines -------------------------------------------------------------------------------
+
+    def _feed_line(self, text: str, number: int, bar: Bar | None = None) -> None:
+        if bar is None and self._feed_table(text, number):
+            return
+        if _ELLIPSIS.fullmatch(text):
+            self._builder.end_record()
+            return
+        heading = _HEADING.match(text) if len(text) < 60 else None
+        if heading and find_split(heading[1]):
+            self._builder.announce_split(find_split(heading[1]))
+            return
+        for part in _split_joined(text):
+            reading = self._grammar.read(part)
+            if reading is None:
+                continue
+            if self._bars and bar is None:
+                self._flush_bars()
+            same = f"{bar.key}|{bar.identity}" if bar is not None and bar.identity else ""
+            if self._builder.feed(reading, number, same, bar.count if bar is not None else math.nan):
+                self._had_records = True
+            elif bar is None and not any(reading.counters()) and len(self._unread) < MAX_UNREAD:
+                self._unread.append(LogLine(number, part))
+        if bar is None:
+            self._note_event(LogLine(number, text))
+
+    def _note_event(self, line: LogLine) -> None:
+        if len(self._events) < MAX_EVENTS and (event := find_event(line)):
+            self._events.append(event)
+
+    def _feed_table(self, text: str, number: int) -> bool:
+        if self._header and self._feed_row(text, number):
+            return True
+        pair = read_pair_row(text) if "|" in text or "\u2502" in text else None
+        if pair is not None and not (self._header and self._header.splits):
+            self._take(pair, number)
+            return True
+        header = find_header(_strip_prefix(text))
+        if header:
+            self._header = header
+            return True
+        return False
+
+    def _feed_row(self, text: str, number: int, bar: Bar | None = None) -> bool:
+        assert self._header is not None
+        reading = read_row(self._header, _strip_prefix(text) if self._header.splits else text)
+        if reading is None:
+            return False
+        if bar is not None and not bar.done:
+            return True
+        self._take(reading, number, f"row {bar.identity}" if bar else "")
+        return True
+
+    def _take(self, reading: Reading, number: int, bar: str = "") -> None:
+        if self._builder.feed(reading, number, bar):
+            self._had_records = True
+
+
+def _strip_prefix(text: str) -> str:
+    """A table's line without the logger's prefix before it."""
+    return re.sub(r"^\d{4}-\d\d-\d\d [\d:,.]+ - \w+ - [\w.]+ -", "", text)
+
+
+def _split_joined(text: str) -> list[str]:
+    """Several records that lost their line ends in pasting, apart again."""
+    starts = [found.start() for found in _EPOCH_AGAIN.finditer(text)]
+    if len(starts) < 3:
+        return [text]
+    places = [0, *starts[1:], len(text)]
+    return [text[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+
+
+def read_text(text: str) -> TrainingLog:
+    """Read a pasted log."""
+    return TextReader().read([text])
