@@ -24,6 +24,9 @@ WIDTH = 100
 
 SYSTEM_NAMES = {
     System.GAIT: "gait: Siamese gait recognition, four generations of code",
+    System.SIGN: "sign: continuous sign-language recognition, MobileNetV3, BiLSTM and CTC",
+    System.RIS: "ris: covariance of a RIS panel with a source-count head, AMP, EMA and accumulation",
+    System.VISION: "vision: waste-image classifier, EVA-02, on Apple MPS",
 }
 """What a system was, where its id does not say it."""
 

@@ -23,6 +23,11 @@ SIDES = [pytest.param(side, id=side.value) for side in Side]
 RUNS = [
     pytest.param(case.id, seed, id=f"{case.id}-{seed}") for case in COLLECTION.load_valid()[0] for seed in case.seeds
 ]
+ONE_SIDE = [
+    pytest.param(case_id, list(Side)[number % 2], id=f"{case_id}-{list(Side)[number % 2]}")
+    for number, case_id in enumerate(COLLECTION)
+]
+"""Each case with one of its sides, in turn: for checks that start an interpreter, and wait for torch."""
 SLOWEST_SECONDS = 20
 """A run that takes longer is a fault even on a machine that is shared; 5 s on a free core are the limit."""
 
@@ -69,26 +74,26 @@ def test_both_sides_do_what_is_expected(fork_launcher: Launcher, case: Case, see
         assert report.result.seconds < SLOWEST_SECONDS
 
 
+@pytest.mark.parametrize(("case_id", "side"), ONE_SIDE)
+def test_runs_alone_with_plain_python(fork_launcher: Launcher, case: Case, side: Side, tmp_path: Path) -> None:
+    """The script needs nothing of this project, and the runner changes nothing that it measures."""
+    script = case.script(side)
+    done = subprocess.run(
+        [sys.executable, "-P", script, "--seed", "0"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    forked = run(fork_launcher, case, side, 0)
+    if case.expect.on(side).error:
+        assert done.returncode == 1
+        assert done.stderr.rstrip().endswith(f"{forked.error}: {forked.message}".rstrip())
+    else:
+        assert done.returncode == 0, done.stderr
+        assert parse_metrics(done.stdout.splitlines()[-1]) == pytest.approx(forked.metrics, nan_ok=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("case_id", CASES)
 class TestScript:
-    def test_runs_alone_with_plain_python(
-        self, fork_launcher: Launcher, case: Case, side: Side, tmp_path: Path
-    ) -> None:
-        """The script needs nothing of this project, and the runner changes nothing that it measures."""
-        script = case.script(side)
-        done = subprocess.run(
-            [sys.executable, "-P", script, "--seed", "0"], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
-        forked = run(fork_launcher, case, side, 0)
-        if case.expect.on(side).error:
-            assert done.returncode == 1
-            assert done.stderr.rstrip().endswith(f"{forked.error}: {forked.message}".rstrip())
-        else:
-            assert done.returncode == 0, done.stderr
-            assert parse_metrics(done.stdout.splitlines()[-1]) == pytest.approx(forked.metrics, nan_ok=True)
-        assert list(tmp_path.iterdir()) == []
-
     def test_recorded_log_fits_the_bounds(self, case: Case, side: Side) -> None:
         lines = case.log(side).read_text(encoding="utf-8").splitlines()
         expectation = case.expect.on(side)
