@@ -79,7 +79,7 @@ def make_images(count: int, generator: torch.Generator) -> Images:
 
 
 def load(images: Images, chosen: list[int]) -> tuple[Tensor, Tensor]:
-    """A batch of photos, decoded and mapped to about -1..1, with their classes."""
+    """A batch of photos, decoded and mapped to about -2..2, with their classes."""
     photos = [np.frombuffer(images[n][0], dtype=np.uint8).reshape(3, SIZE, SIZE) for n in chosen]
     batch = [torch.from_numpy(photo.astype(np.float32)) / 64 - 2 for photo in photos]
     return torch.stack(batch), torch.tensor([images[n][1] for n in chosen])
