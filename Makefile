@@ -15,6 +15,9 @@ test: setup lint ## Set up, then lint and run all tests
 verify: setup ## Check every case on every seed
 	$(BIN)/repro verify
 
+evidence: setup ## Run every case and measure its signs anew
+	$(BIN)/python -m kb.evidence
+
 lint: setup ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -50,4 +53,4 @@ $(VENV)/.done: pyproject.toml constraints.txt
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist site
 
-.PHONY: help demo test verify lint format app docs readme bench setup clean
+.PHONY: help demo test verify evidence lint format app docs readme bench setup clean

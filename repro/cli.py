@@ -427,6 +427,86 @@ def new(case_id: str, into: str) -> None:
 
 
 @cli.command()
+@click.argument("file", metavar="FILE", type=click.Path())
+@_as_json()
+def read(file: str, as_json: bool) -> None:
+    """Read a training log: its series, the signs in it, and the error.
+
+    FILE is a log of any framework, a CSV, JSON Lines, a trainer_state.json, a notebook, TensorBoard events or a folder
+    of them; - is standard input.
+
+    \b
+    Example:
+      repro read train.log
+    """
+    log = _read_log(file)
+    from kb.signs import measure_signs
+
+    findings = measure_signs(log)
+    if as_json:
+        from kb.reading import describe_reading
+
+        _print_json(describe_reading(log, findings))
+        return
+    from kb.terminal import render_reading
+
+    _console().print(render_reading(log, findings))
+
+
+def _read_log(file: str) -> Any:
+    from kb.read import read_bytes, read_path
+
+    if file == "-":
+        return read_bytes(sys.stdin.buffer.read(), "standard input")
+    return read_path(Path(file))
+
+
+@cli.group()
+def bench() -> None:
+    """Measure the knowledge base on files of your own.
+
+    \b
+    Example:
+      repro bench logs excerpts.jsonl
+    """
+
+
+@bench.command("logs")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@_as_json()
+def bench_logs(file: Path, as_json: bool) -> None:
+    """Print the share of fields that are read right, by format.
+
+    FILE is JSON Lines with the text of a log and its right reading.
+
+    \b
+    Example:
+      repro bench logs excerpts.jsonl
+    """
+    from kb.evaluate.logs import load_examples, score_examples
+
+    examples = load_examples(file)
+    with _Bar(len(examples), "logs") as advance:
+        scores = []
+        for score in score_examples(examples):
+            scores.append(score)
+            advance(score.example.name)
+    if as_json:
+        fields = sum(len(score.checks) for score in scores)
+        _print_json({
+            "logs": len(scores), "fields": fields, "share_right": sum(score.right for score in scores) / max(fields, 1),
+            "wrong": [
+                {"log": score.example.name, "field": check.field, "read": str(check.got), "right": str(check.expected)}
+                for score in scores for check in score.checks if not check.right
+            ],
+        })  # fmt: skip
+        return
+    from kb.terminal import render_log_scores
+
+    _console().print(render_log_scores(scores))
+
+
+@cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the script that completes commands and ids in your shell.

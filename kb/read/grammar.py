@@ -57,11 +57,12 @@ class Reading:
 
 _MASKED = re.compile(
     r"https?://\S+"
-    r"|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T_ ]+\d{1,2}[:\-]\d{2}(?:[:\-]\d{2})?(?:[.,:]\d+)?)?(?:Z|[+-]\d{2}:?\d{2}\b)?:?"
+    r"|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T_ ]+\d{1,2}[:\-]\d{2}(?:[:\-]\d{2})?(?:[.,:]\d+)?)?(?:Z|"
+    r"[+-]\d{2}:?\d{2}\b)?:?"
     r"|\b\d{1,2}/\d{1,2} \d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?"
     r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w* +\w{3} +\d+ \d+:\d+:\d+(?: \w+)? \d{4}"
     r"|(?<![\w.])-?(?:\d+ days?, *)?\d{1,4}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?![\w:])"
-    r"|^[IWEF]\d{4} "
+    r"|^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w.]+:\d+\]"
     r"|\"[^\"]{0,300}\.[a-z]{1,5}\", line \d+"
     r"|[\w.\\/-]+\.(?:py|cc|cpp|cu|h|c|rs|go|java|ipynb)\b(?::\d+\]?|\W{1,4}line:? ?\d+)?"
     r"|\[?\bline:? *\d+\]?"
@@ -73,6 +74,7 @@ _MASKED = re.compile(
     r"|(?<![\w=])(?:[A-Za-z]:\\|\.{0,2}/|~/)[^\s,;'\"]{2,}"
     r"|(?<![\w])[\w.\-]+/[^\s,;'\"|]*\.[a-zA-Z]{2,6}\b"
     r"|'/[^']{0,300}'|\"/[^\"]{0,300}\""
+    r"|\|\|[^|\s]{0,12}\|\|[_\u2082]?(?:2|\u2082)?"
     r"|\bcuda:\d+|\bgpu:\d+|\bcpu:\d+"
 )
 _BAR = re.compile(
@@ -83,31 +85,55 @@ _BAR = re.compile(
     r"|\[[=>.#]{4,}\]"  # Keras 2
 )
 _BAR_TIMES = re.compile(
-    r"(?P<done>\d+)/(?P<total>\d+|\?) ?\[[\d:?]+<[\d:?]+(?:, *[\d.?]+ *(?:\w*it/s|s/\w*it|\w+/s|s/\w+))?,? ?"
+    r"(?P<done>\d+)/(?P<total>\d+|\?) ?\[[\d:?]+<[\d:?]+(?:, *[\d.?]{1,12} {0,3}(?:[A-Za-z]{1,12}/s|"
+    r"s/[A-Za-z]{1,12}))?,? ?"
     r"|\d+/\d+ \[[\d:]*(?:<[\d:]*)?(?:, *[\d.]*)?$"  # cut off at the edge of the terminal
     r"|\d+it \[[\d:?]+, *[\d.?]+ *(?:it/s|s/it),? ?"
     r"|\d+/\d+ [\d.]+(?:it/s|s/it) [\d.:]+s?(?:<[\d.:]+s?)?"
-    r"|[\d.?]+ *(?:\w*it/s|s/it)"
+    r"|(?<![\d.?])[\d.?]{1,12} {0,3}(?:[A-Za-z]{0,8}it/s|s/it)"
 )
 _UNIT = re.compile(
-    r" ?(?:%|(?:ms|us|secs?|seconds?|s|min|mins|h|hours?|[GMK]i?B|[GMK]b|kB|GB/s|G|M|K|W|it/s|s/it|imgs?/s|/s|tok/s|th"
+    r"[GMKW](?!\w)| ?(?:%|(?:ms|us|secs?|seconds?|s|min|mins|h|hours?|[GMK]i?B|[GMK]b|kB|GB/s|it/s|"
+    r"s/it|imgs?/s|/s|tok/s|th"
     r"|st|nd|rd|ms/step|s/step|us/step|s/epoch|samples/s|tokens/s|words/s)(?![\w]))"
 )
-_NUMBER = re.compile(rf"(?<![\w.@$#]){NUMBER}")
-_GLUED_COUNTER = re.compile(r"(?<![\w.])(e|ep|epoch|it|iter|step|b|batch)_?(?=\d+(?![\w.]))", re.I)
+_NUMBER = re.compile(rf"(?<![\w.@$#])(?<!\w-){NUMBER}")
+_GLUED_COUNTER = re.compile(r"(?<![\w.])(e|ep|epoch|it|iter|step|s|b|batch)_?(?=\d+(?![\w.]))", re.I)
 """`ep0 b03`, `epoch12`: a counter with its key stuck to it."""
+_PERCENT_BEHIND = re.compile(rf"\s*\(\s*({NUMBER})\s*%\s*\)")
+_MEAN_BEHIND = re.compile(rf"\s*\(\s*({NUMBER})\s*\)")
+_RUNNING = re.compile(r"\d\s*/\s*\d+\s*\]")
+_WORD_BEHIND = re.compile(r" +[A-Za-z]{3,}")
+_BRACKET_BEHIND = re.compile(r"\s*\[")
+_CLOSED_BEHIND = re.compile(r"\s*[\]/]")
+_PAIR_BEHIND = re.compile(r", *\d+[\])]")
+_END_BEHIND = re.compile(r"[\])]")
+_PIPED_BEHIND = re.compile(r"\|\d+\|")
+_LABEL_BEHIND = re.compile(r"\s*[:|]\s*[A-Za-z\d]")
 _PROGRESS = re.compile(r" */ *(\d+)")
-_SUMMARY = re.compile(r"TrainOutput\(|train_runtime|\bimproved (?:from|by)\b|\bdid not improve\b|Namespace\(|<class |DeprecationWarning")
+_SUMMARY = re.compile(
+    r"TrainOutput\(|train_runtime|\bimproved (?:from|by)\b|\bdid not improve\b|\bis not finite\b|"
+    r"Namespace\(|<class |DeprecationWarning"
+)
 _OPERATOR = re.compile(r"(?:[:=\uff1a]|->|=>|\u2192)\s*$")
 _OPENING = re.compile(r"[\s'\"\[(\u300a]+$")
-_CUT = re.compile(r"[,;|{}\t\"\u3001\uff0c\uff1b\u3010\u3011<>]| - | -- | \u2014 |\s{2,}|\]|\\n|: |\uff1a|(?<=\s)/ |^[.)!]")
+_CUT = re.compile(
+    r"[,;|{}\t\"\u3001\uff0c\uff1b\u3010\u3011<>]| - | -- | \u2014 |\s{2,}|\]|\\n|: |\uff1a|(?<=\s)/ |^[.)!]"
+)
 _LAST_COLON = re.compile(r"(?<=[A-Za-z0-9]):(?=[A-Za-z])")
-_CHINESE_ORDINAL = re.compile(r"^\s*(轮|步|个?epoch|次迭代)")
+_CHINESE_ORDINAL = re.compile(r"\s*(轮|步|个 ?epoch|次迭代)")
 
 
 def mask_line(text: str) -> str:
     """The line with everything that only looks like a value blanked; its length stays."""
-    return _MASKED.sub(lambda found: " " * len(found[0]), text)
+    return _MASKED.sub(_mask, text)
+
+
+def _mask(found: re.Match[str]) -> str:
+    inner = found[0].strip("|_2\u2082") if found[0].startswith("||") else ""
+    if inner.isalnum():  # `||g||₂` is the name of a norm
+        return f"norm{inner}".ljust(len(found[0]))[: len(found[0])]
+    return " " * len(found[0])
 
 
 # ---- bars ------------------------------------------------------------------------------------
@@ -128,6 +154,8 @@ class Bar:
     total: float = math.nan
 
 
+_BAR_MARKS = ("%|", "% |", "| ", "it/s", "s/it", "it [", "\u2501", "\u2500", "[=", "[>", "[.", "[#", "<", "|-")
+
 _EPOCH_NUMBER = re.compile(r"(?i)(?:epochs?|ep|轮)\W{0,4}(\d+)|^\s*(\d+)/\d+(?= +\d+(?:\.\d+)?G\b)")
 _LEADING_COUNT = re.compile(r"^\s*(\d+)/(\d+)(?= )")
 _STEP_IN_BAR = re.compile(r"(?i)\b(?:step|iter|iteration|global_step|batch)s?\b\W{0,3}\d+")
@@ -135,6 +163,8 @@ _STEP_IN_BAR = re.compile(r"(?i)\b(?:step|iter|iteration|global_step|batch)s?\b\
 
 def find_bar(text: str) -> Bar | None:
     """The progress bar that a line draws, if it draws one."""
+    if not any(mark in text for mark in _BAR_MARKS):
+        return None
     drawn = _BAR.search(text) or _BAR_TIMES.search(text)
     if not drawn or ("%" not in text and "/" not in text and "it [" not in text):
         return None
@@ -213,12 +243,12 @@ class LineReader:
                 if place:
                     self.recent.insert(0, self.recent.pop(place))
                 return reading
-        template = make_template(text)
-        if template is None:
+        made = make_template(text)
+        if made is None:
             return None
-        self.recent.insert(0, template)
+        self.recent.insert(0, made)
         del self.recent[self.capacity :]
-        return template.read(text)
+        return made.read(text)
 
 
 def make_template(text: str) -> Template | None:
@@ -249,7 +279,7 @@ def make_template(text: str) -> Template | None:
         re.compile("".join(pieces)),
         tuple(names),
         _write_form(text, kept),
-        bare=bool(metrics) and not any(one.operator for one in metrics),
+        bare=bool(metrics) and not any(one.operator for one in metrics) and not _TAG.match(text),
         hyper=any(is_hyperparameter(key) for key in re.findall(r"([A-Za-z_]\w+)['\"]?\s*[:=]", text)),
         split=_find_leading_split(mask_line(text)),
     )
@@ -278,12 +308,14 @@ def _loosen(text: str) -> str:
 
 def _find_numbers(text: str) -> list[_Found]:
     masked = mask_line(text)
+    masked = masked.replace("\u7b2c", " ")  # `第3轮`: the sign before an ordinal
     glued = {match.end(): _name_glued(match[1]) for match in _GLUED_COUNTER.finditer(masked)}
     masked = _GLUED_COUNTER.sub(lambda match: " " * len(match[0]), masked)
     found: list[_Found] = []
     split, place = Split.NONE, 0
     previous: _Found | None = None
     line_split = _find_leading_split(masked)
+    running = bool(_RUNNING.search(masked))
     for match in _NUMBER.finditer(masked):
         if match.start() < place or len(found) >= MAX_FIELDS:
             continue
@@ -292,7 +324,8 @@ def _find_numbers(text: str) -> list[_Found]:
         unit = _UNIT.match(masked, end)
         if match[0][-1:].isalpha() and _is_word_here(masked, start, end):
             continue
-        if after and (after.isalpha() or after == "_") and not unit and not _CHINESE_ORDINAL.match(masked[end:]):
+        ordinal = _CHINESE_ORDINAL.match(masked, end)
+        if after and (after.isalpha() or after == "_") and not unit and not ordinal:
             continue
         gap = masked[place:start]
         one = _Found(start, end)
@@ -306,7 +339,6 @@ def _find_numbers(text: str) -> list[_Found]:
         if progress:
             one.total = progress.span(1)
             place = progress.end()
-        ordinal = _CHINESE_ORDINAL.match(masked[end:])
         one.name = glued.get(start) or _name_number(gap, match[0], one, previous, masked, ordinal)
         if unit and unit[0].strip() != "%" and one.name and one.name.role is not Role.EPOCH:
             one.name = None
@@ -315,32 +347,52 @@ def _find_numbers(text: str) -> list[_Found]:
         if one.name and one.name.role in (Role.METRIC, Role.OTHER):
             one.name, split = _carry_split(one.name, split, line_split)
             if one.total:  # Accuracy: 930/1000 (93%) is the percentage behind it
-                share = re.match(r"\s*\(\s*(" + NUMBER + r")\s*%\s*\)", masked[place:])
+                share = _PERCENT_BEHIND.match(masked, place)
                 if share:
-                    one.start, one.end = place + share.start(1), place + share.end(1)
-                    place = place + share.end()
+                    one.start, one.end = share.span(1)
+                    place = share.end()
                 one.total = None if share else one.total
-            elif line_split in (Split.VAL, Split.TEST) and re.search(r"\d\s*/\s*\d+\s*\]", masked):
-                average = re.match(r"\s*\(\s*(" + NUMBER + r")\s*\)", masked[place:])
+            elif line_split in (Split.VAL, Split.TEST) and running:
+                average = _MEAN_BEHIND.match(masked, place)
                 if average:  # of a running validation the mean so far is the result, in `now (mean)`
-                    one.start, one.end = place + average.start(1), place + average.end(1)
-                    place = place + average.end()
+                    one.start, one.end = average.span(1)
+                    place = average.end()
         previous = one
-    kept = [one for one in found if one.name is not None and one.name.role is not Role.IGNORED]
-    return kept
+    return _apply_tag(text, [one for one in found if one.name is not None and one.name.role is not Role.IGNORED])
 
 
 def _name_glued(key: str) -> Name:
-    return Name(Role.EPOCH, "epoch", own="epoch") if key.lower().startswith("e") else Name(Role.STEP, "step", own="step")
+    return (
+        Name(Role.EPOCH, "epoch", own="epoch") if key.lower().startswith("e") else Name(Role.STEP, "step", own="step")
+    )
 
 
 def _is_word_here(masked: str, start: int, end: int) -> bool:
     """Whether NaN or inf is a word of a sentence: `number of nan iterations`, `NaN detected in`."""
-    return bool(re.match(r" +[A-Za-z]{3,}", masked[end:])) and not _OPERATOR.search(masked[:start].rstrip(" '\""))
+    return bool(_WORD_BEHIND.match(masked, end)) and not _OPERATOR.search(
+        masked[max(start - 40, 0) : start].rstrip(" '\"")
+    )
+
+
+_TAG = re.compile(r"\[([A-Za-z_]{2,12})\]")
+
+
+def _apply_tag(text: str, found: list[_Found]) -> list[_Found]:
+    """`[LR] backbone 1e-3 head 4e-3`: a tag that names a metric says what its line's unknown keys are of."""
+    tags = [(tag.end(), understand_key(tag[1])) for tag in _TAG.finditer(text)]
+    for one in found:
+        tag = next((name for end, name in reversed(tags) if end <= one.start), None)
+        if tag and tag.role is Role.METRIC and one.name and one.name.role is Role.OTHER:
+            key = f"{tag.base}_{one.name.own}"
+            one.name = Name(Role.METRIC, key, one.name.split, key)
+    return found
 
 
 _LEADING = re.compile(r"^[^A-Za-z\u4e00-\u9fff]*([A-Za-z]+|\u9a8c\u8bc1|\u8bad\u7ec3|\u6d4b\u8bd5)(?: set| epoch)?\b")
-_FIELD_SPLIT = re.compile(r"\|\s*(train|training|valid|validation|val|dev|test|eval)\s*\||\[\s*(train|training|valid|validation|val|test|eval)\s*\]|\((train|val|valid|test|eval)\)|:(train|valid|val|test):", re.I)
+_FIELD_SPLIT = re.compile(
+    r"\|\s*(train|training|valid|validation|val|dev|test|eval)\s*\||\[\s*(train|training|valid|validation|val|test|eval)\s*\]|\((train|val|valid|test|eval)\)|:(train|valid|val|test):",
+    re.I,
+)
 
 
 def _find_leading_split(masked: str) -> Split:
@@ -368,7 +420,11 @@ def _name_number(
     gap: str, number: str, one: _Found, previous: _Found | None, masked: str, ordinal: re.Match[str] | None
 ) -> Name | None:
     if ordinal:
-        return Name(Role.EPOCH if ordinal[1] == "轮" or "epoch" in ordinal[1] else Role.STEP, "epoch" if ordinal[1] == "轮" else "step", own="epoch")
+        return Name(
+            Role.EPOCH if ordinal[1] == "轮" or "epoch" in ordinal[1] else Role.STEP,
+            "epoch" if ordinal[1] == "轮" else "step",
+            own="epoch",
+        )
     text = gap.rstrip()
     opening = _OPENING.search(text)
     bracketed = bool(opening and ("[" in opening[0] or "(" in opening[0]))
@@ -377,8 +433,13 @@ def _name_number(
     operator = _OPERATOR.search(text)
     if operator:
         text = text[: operator.start()]
-    text = text.rstrip(" '\")")  if not text.endswith("))") and text.count("(") < text.count(")") else text.rstrip(" '\"")
+    text = (
+        text.rstrip(" '\")") if not text.endswith("))") and text.count("(") < text.count(")") else text.rstrip(" '\"")
+    )
     key = _last_piece(text)
+    tag = None if key or not operator else _TAG_BEFORE.search(text)
+    if tag:
+        key = tag[1]
     after_epoch = previous is not None and previous.name is not None and previous.name.role is Role.EPOCH
     if not key:
         behind = _KEY_BEHIND.match(masked, one.end)
@@ -388,13 +449,15 @@ def _name_number(
     one.operator = bool(operator)
     name = understand_key(key)
     if name.role in (Role.EPOCH, Role.STEP):
-        return name if is_whole(number) or name.role is Role.EPOCH else None
+        return name if is_whole(number) or (name.role is Role.EPOCH and operator) else None
     if bracketed and find_split(key) and one.total:
         return Name(Role.STEP, "step", find_split(key), "step")  # `Test: [3/20]`
     if bracketed and not operator and is_whole(number):
         return _name_keyless(gap, number, one, previous, after_epoch, masked, bracketed)
-    if find_split(key) and one.total is None and is_whole(number) and re.match(r"\s*\[", masked[one.end :]):
+    if find_split(key) and one.total is None and is_whole(number) and _BRACKET_BEHIND.match(masked, one.end):
         return Name(Role.EPOCH, "epoch", name.split, "epoch")  # `Train: 0 [ 10/50]`
+    if name.role in (Role.OTHER, Role.IGNORED) and _is_ordinal(masked, one, number, operator is not None):
+        return Name(Role.STEP, "step", own="step")  # `gen3 01: loss=0.50`
     if not operator and not number[-1].isdigit() and (name.role is not Role.METRIC or len(key.split()) > 3):
         return None  # NaN in a sentence
     if not operator and not _is_bare_key(key, name, number):
@@ -402,8 +465,16 @@ def _name_number(
     return name
 
 
+_TAG_BEFORE = re.compile(r"\[([A-Za-z_]{2,12})\]?\s*$")
 _KEY_BEHIND = re.compile(r" ([A-Za-z]+(?: [A-Za-z]+)?)(?=,|;|$)")
 """Darknet prints `1200.5 avg loss, `: the value first."""
+
+
+def _is_ordinal(masked: str, one: _Found, number: str, operator: bool) -> bool:
+    """Whether a number near the start of a line, with a colon behind it, counts what follows."""
+    return (
+        not operator and is_whole(number) and one.start < 30 and bool(re.compile(r": +[A-Za-z]").match(masked, one.end))
+    )
 
 
 def _name_keyless(
@@ -421,13 +492,17 @@ def _name_keyless(
             return Name(Role.EPOCH, "epoch", own="epoch") if masked[: one.start].strip() else step
         return step
     counted = previous is not None and previous.name is not None and previous.name.role is not Role.IGNORED
-    if bracketed and "[" in gap and re.match(r"\s*[\]/]", masked[one.end :]):
+    if bracketed and "[" in gap and _CLOSED_BEHIND.match(masked, one.end):
         return step if not counted or after_epoch else None
-    if not masked[: one.start].strip(" [(") and re.match(r", *\d+[\])]", masked[one.end :]):
+    if not masked[: one.start].strip(" [(") and _PAIR_BEHIND.match(masked, one.end):
         return Name(Role.EPOCH, "epoch", own="epoch")  # `[2,  4000] loss: 1.3`
-    if after_epoch and re.fullmatch(r", *", gap) and re.match(r"[\])]", masked[one.end :]):
+    if after_epoch and re.fullmatch(r", *", gap) and _END_BEHIND.match(masked, one.end):
         return step
-    if not masked[: one.start].strip() and re.match(r"\s*[:|]\s*[A-Za-z]", masked[one.end :]):
+    if not masked[: one.start].strip() and _PIPED_BEHIND.match(masked, one.end):
+        return Name(Role.EPOCH, "epoch", own="epoch")  # `1|20|Loss: 1.5`
+    if after_epoch and gap == "|":
+        return step
+    if not masked[: one.start].strip() and _LABEL_BEHIND.match(masked, one.end):
         return step  # `20: learn: 0.49`
     return None
 

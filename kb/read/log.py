@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +24,7 @@ class EventKind(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(NamedTuple):
     """A line as a person saw it."""
 
     number: int
@@ -68,8 +67,6 @@ class Series:
     values: "array[float]"
     lines: "array[int]"
     """Numbers of the lines that the values stand in."""
-    digits: int = 0
-    """Decimals that were printed, at most: what `the same to the last digit` means."""
     base: str = ""
     split: str = ""
 

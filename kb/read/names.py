@@ -39,15 +39,21 @@ class Name:
 
 SPLITS = {
     **dict.fromkeys(("train", "training", "tr", "trn", "训练", "learn", "학습", "訓練"), Split.TRAIN),
-    **dict.fromkeys(("val", "valid", "validation", "validating", "eval", "evaluation", "dev", "验证", "검증", "検証"), Split.VAL),
+    **dict.fromkeys(
+        ("val", "valid", "validation", "validating", "eval", "evaluation", "dev", "验证", "검증", "検証"), Split.VAL
+    ),
     **dict.fromkeys(("test", "testing", "te", "tst", "测试", "테스트"), Split.TEST),
 }
 """Words that name a split."""
 
 CORE = {
     **dict.fromkeys(("loss", "total_loss", "loss_total", "avg_loss", "average_loss", "mean_loss", "epoch_loss",
-                     "running_loss", "cost", "cur_loss", "smoothed_loss", "loss_mean", "loss_avg", "损失", "损失值", "損失", "손실", "verlust", "perte", "perdida", "pérdida", "потери", "потеря"), "loss"),
-    **dict.fromkeys(("acc", "accuracy", "avg_acc", "average_accuracy", "准确率", "正确率", "精度", "mean_acc", "정확도", "正解率", "genauigkeit", "précision", "exactitud", "точность", "acuracia", "acurácia"), "acc"),
+                     "running_loss", "cost", "cur_loss", "smoothed_loss", "loss_mean", "loss_avg",
+                     "损失", "损失值", "損失", "손실", "verlust", "perte",
+                     "perdida", "pérdida", "потери", "потеря"), "loss"),
+    **dict.fromkeys(("acc", "accuracy", "avg_acc", "average_accuracy",
+                     "准确率", "正确率", "精度", "mean_acc", "정확도", "正解率", "genauigkeit",
+                     "précision", "exactitud", "точность", "acuracia", "acurácia"), "acc"),
     **dict.fromkeys(("lr", "learning_rate", "learningrate", "cur_lr", "current_lr", "current_learning_rate", "学习率",
                      "learn_rate", "base_lr"), "lr"),
     **dict.fromkeys(("grad_norm", "gnorm", "gradnorm", "gradient_norm", "grad_norm_total", "total_grad_norm",
@@ -66,11 +72,14 @@ SPLITLESS = frozenset({"lr", "grad_norm", "loss_scale"})
 """Of the run itself, whatever split was named before on the line."""
 
 _METRIC_WORDS = frozenset(
-    "loss losses acc accuracy err error errors lr norm ppl perplexity wer cer ter bleu rouge meteor f1 f1_score auc auroc"
-    " roc ap map recall precision iou miou dice psnr ssim lpips fid kid is kl kld mse mae rmse mape r2 score reward"
-    " rewards return entropy ce bce nll xent elbo margin logloss auprc mcc kappa hinge ndcg mrr hit rank1 rank eer"
-    " nmse ctc rmsle quantile nrmse pesq stoi sdr sisnr snr jaccard sensitivity specificity objective cost advantage"
-    " gnorm grad gradient collapse delta".split()
+    (
+        "loss losses acc accuracy err error errors lr norm ppl perplexity wer cer ter bleu rouge meteor f1 "
+        "f1_score auc auroc roc ap map recall precision iou miou dice psnr ssim lpips fid kid is kl kld mse "
+        "mae rmse mape r2 score reward rewards return entropy ce bce nll xent elbo logloss auprc mcc kappa "
+        "hinge ndcg mrr hit rank1 rank eer nmse ctc rmsle quantile nrmse pesq stoi sdr sisnr snr jaccard "
+        "sensitivity specificity objective cost advantage gnorm grad gradient collapse delta normg δparam δ "
+        "δw"
+    ).split()
 )
 """Words of a key which say that it is a metric even where nothing else on the line does."""
 
@@ -83,30 +92,36 @@ _STEP_RANK = ("global_step", "total_timesteps", "timesteps_total", "num_updates"
 """Counters of the whole run, best first, for a line that prints several."""
 
 _IGNORED_WORDS = frozenset(
-    "time eta data mem memory gpu cpu speed ips wps ups wpb bsz fps elapsed remaining wall imps duration sec secs"
-    " seconds size images instances throughput mfu best patience seed workers params parameters total_time pid date"
-    " timestamp top gb mb allocated reserved cached rate_s samples_per_sec tokens_per_sec samples examples num n"
-    " n_updates version port rank node world batch_size min_lr beta eps momentum dampening weight_decay dropout"
-    " etc iter_time data_time mom time_elapsed total_time_s hours minutes hour minute day days ms s b tok words"
-    " pr worst file files class classes id idx line lineno python cuda cudnn v_num vnum instances_ gpu_mem"
-    " layers hidden channels heads vocab dim dims threads cores ram bytes nodes cost_time elasped runtime per_second"
-    " it_s gib mib kib shape lr_scheduler warmup every took".split()
+    (
+        "time eta data mem memory gpu cpu speed ips wps ups wpb bsz fps elapsed remaining wall imps duration "
+        "sec secs seconds size images instances throughput mfu best patience seed workers params parameters "
+        "total_time pid date timestamp top gb mb allocated reserved cached rate_s samples_per_sec "
+        "tokens_per_sec samples examples num n n_updates version port rank node world batch_size min_lr beta "
+        "eps momentum dampening weight_decay dropout etc iter_time data_time mom time_elapsed total_time_s "
+        "hours minutes hour minute day days ms s b tok words pr worst file files class classes id idx line "
+        "lineno python cuda cudnn v_num vnum instances_ gpu_mem layers hidden channels heads vocab dim dims "
+        "threads cores ram bytes nodes cost_time elasped runtime per_second it_s gib mib kib shape "
+        "lr_scheduler warmup every took"
+    ).split()
 )
+_IGNORED_FIRST = frozenset(("elapsed", "eta", "consumed", "time", "memory"))
 _IGNORED_KEYS = re.compile(
     r"(?:num|n|max|min|total|avg)_(?!loss|acc|lr|reward|return|grad).*|.*_(?:time|sec|secs|seconds|per_sec|per_second|cost|"
     r"mb|gb|mem|memory|runtime|size|wall|count|samples|per_step)|best.*|(?:train|eval|test|valid|val)_(?:runtime|samples.*|steps_per.*)"
     r"|time.*|.*(?:elapsed|samplespersec|allocated)|mem.*|exp(?:ected)?_.*|hidden.*|.*batch_size|.*_wall"
 )
 _HYPER = frozenset(
-    "momentum dampening weight_decay nesterov batch_size betas beta1 beta2 eps epsilon seed num_workers max_steps"
-    " max_epochs num_epochs dropout warmup_steps warmup_epochs hidden_size patience decay_rate gamma optimizer"
-    " train_batch_size eval_batch_size total_epochs lr_decay".split()
+    (
+        "momentum dampening weight_decay nesterov batch_size betas beta1 beta2 eps epsilon seed num_workers "
+        "max_steps max_epochs num_epochs dropout warmup_steps warmup_epochs hidden_size patience decay_rate "
+        "gamma optimizer train_batch_size eval_batch_size total_epochs lr_decay"
+    ).split()
 )
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
-_FILLERS = frozenset("reached is was of the at now with a an and got new to for in on monitored metric".split())
-_AMOUNTS = frozenset("max min num per n every warmup log logging save eval best number limit interval of".split())
+_FILLERS = frozenset(("reached is was of the at now with a an and got new to for in on monitored metric").split())
+_AMOUNTS = frozenset(("max min num per n every warmup log logging save eval best number limit interval of").split())
 """Words which say that a number of epochs or steps is a setting and no counter."""
-_SETTINGS = frozenset("optimizer trainer config cfg args hparams scheduler weight bias weights".split())
+_SETTINGS = frozenset(("optimizer trainer config cfg args hparams scheduler weight bias weights").split())
 """Words of a key that belongs to a configuration or to a single tensor."""
 _CHINESE_SPLIT = re.compile(r"^(训练|验证|测试)(.+)$")
 
@@ -131,6 +146,14 @@ def rank_step(base: str) -> int:
     return _STEP_RANK.index(base) if base in _STEP_RANK else len(_STEP_RANK) + ("episode" in base)
 
 
+def _strip_reduction(base: str) -> str:
+    """Without what a metric was averaged over: Lightning's `loss_step`, `loss_epoch`, Keras' `epoch_accuracy`."""
+    for bare in (base.removesuffix("_step"), base.removesuffix("_epoch"), base.removeprefix("epoch_")):
+        if bare != base and (bare in CORE or bare.rpartition("_")[2] in _METRIC_WORDS):
+            return bare
+    return base
+
+
 def _is_counter(base: str) -> bool:
     return base != "num_updates" and bool(_EPOCH.fullmatch(base) or _STEP.fullmatch(base))
 
@@ -152,14 +175,14 @@ def understand_key(key: str) -> Name:
     named = [find_split(word) for word in words]
     split = next((found for found in named if found), Split.NONE)
     rest = [word for word, found in zip(words, named, strict=True) if not found]
-    base = "_".join(rest)
+    base = _strip_reduction("_".join(rest))
     if base in CORE:
         return Name(Role.METRIC, CORE[base], Split.NONE if CORE[base] in SPLITLESS else split, "_".join(words))
     if not rest:  # `train 0.217  val 1.922`
         return Name(Role.OTHER, "loss", split, "_".join(words))
     if "skipped" in rest or "nan" in rest:
         return Name(Role.METRIC, "skipped" if "skipped" in rest else own, split, own)
-    if not _AMOUNTS.isdisjoint(rest) and _is_counter(base) or base == "n_updates":
+    if (not _AMOUNTS.isdisjoint(rest) and _is_counter(base)) or base == "n_updates":
         return Name(Role.IGNORED, base, split, own)
     if _EPOCH.fullmatch(base):
         return Name(Role.EPOCH, "epoch", split, own)
@@ -167,7 +190,13 @@ def understand_key(key: str) -> Name:
         return Name(Role.STEP, base, split, own)
     if not _SETTINGS.isdisjoint(rest) or key.count(".") > 1:
         return Name(Role.IGNORED, base, split, own)
-    if _IGNORED_KEYS.fullmatch(base) or rest[-1] in _IGNORED_WORDS or "best" in rest or own in _HYPER:
+    if (
+        _IGNORED_KEYS.fullmatch(base)
+        or (rest[-1] in _IGNORED_WORDS and (len(rest) == 1 or len(rest[-1]) > 2))
+        or "best" in rest
+        or rest[0] in _IGNORED_FIRST
+        or own in _HYPER
+    ):
         return Name(Role.IGNORED, base, split, own)
     known = any(word in _METRIC_WORDS or word.endswith("loss") for word in rest)
     return Name(Role.METRIC if known else Role.OTHER, base, split, "_".join(words))

@@ -12,22 +12,22 @@ NUMBER = (
 )
 """One number, unanchored and without a group. No part of it can match the same text in two ways."""
 
-_PLAIN = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
-
 
 def parse_number(text: str) -> float:
     """The value of a text that `NUMBER` matches.
 
     A comma after a lone zero is a decimal comma (0,693); any other comma groups thousands (12,800).
     """
-    if _PLAIN.fullmatch(text):
+    try:
         return float(text)
+    except ValueError:
+        pass
     word = text.lower().replace("\u2212", "-")
     if "nan" in word:
         return math.nan
     if "inf" in word:
         return -math.inf if word.startswith("-") else math.inf
-    if re.match(r"[-+]?0,", word):
+    if re.match(r"[-+]?0,\d+$", word):
         return float(word.replace(",", "."))
     return float(word.replace(",", ""))
 

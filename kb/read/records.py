@@ -1,12 +1,15 @@
 """From the readings of single lines to records: one row a reported point, one column a metric."""
 
+import itertools
 import math
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kb.read.grammar import VALUE_MARK, Reading, Value
+from kb.read.grammar import VALUE_MARK, Reading, Template, Value
 from kb.read.log import Series
-from kb.read.names import SPLIT_BASES, Name, Role, Split, rank_step
+from kb.read.names import SPLIT_BASES, Role, Split, rank_step
+from kb.read.numbers import parse_number
 
 NOWHERE = math.nan
 Column = tuple[Split, str, str]
@@ -46,8 +49,21 @@ class _Row:
     """Whether its x was printed for it, and not left over from the record before."""
     statement: str
     only_eval: bool
+    epoch_own: bool = False
+    """Whether its epoch was printed for it, and not only for a record before."""
     step_rank: int = 99
     """How well the step counter that stands behind the values counts the run; lower is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where the groups of a template go, when each of its lines is a record."""
+
+    template: Template
+    epoch: int | None
+    step: int | None
+    counters: tuple[int, ...]
+    cells: tuple[tuple[int, _Cells], ...]
 
 
 @dataclass
@@ -64,8 +80,11 @@ class RecordBuilder:
     _counted: bool = False
     """Whether a counter was seen since the current record began."""
     _split: Split = Split.NONE
+    _plan: _Plan | None = None
     _bar_row: _Row | None = None
     """The record that the last bar filled: it may be drawn again after other lines."""
+    _announced: bool = False
+    """Whether a heading names the split of the very next values."""
     _unsplit: set[str] = field(default_factory=set)
     """Statements that were seen to print without a split: a heading above them has ended."""
     _held: list[tuple[Column, float, int, str]] = field(default_factory=list)
@@ -75,6 +94,7 @@ class RecordBuilder:
     def announce_split(self, split: Split) -> None:
         """A line such as `Validation:` names the split of the values that follow without one."""
         self._split = Split.NONE if split is Split.TRAIN else split
+        self._announced = True
 
     def end_record(self) -> None:
         """Lines were left out here: what follows belongs to no record before."""
@@ -100,8 +120,9 @@ class RecordBuilder:
         if reading.form.startswith("*") and self._sum_up(metrics, line):
             return True
         statement = self._statement(reading, counters)
-        if self._split and statement in self._unsplit:
+        if self._split and statement in self._unsplit and not self._announced:
             self._split = Split.NONE
+        self._announced = False
         columns = self._name_columns(metrics)
         if not self._split:
             self._unsplit.add(statement)
@@ -115,6 +136,10 @@ class RecordBuilder:
             self._begin(columns, counters, epoch, bar_count if math.isnan(step) else step, bar, statement)
         row = self._row
         assert row is not None
+        if not math.isnan(epoch) and not row.epoch_own:
+            self.epochs[row.place], row.epoch_own = epoch, True
+        if not math.isnan(step) and math.isnan(self.steps[row.place]):
+            self.steps[row.place] = step
         overwrite = bool(bar and bar == row.bar) or self._is_running_evaluation(reading, counters, row, statement)
         for column, value in columns.items():
             if column not in row.columns or overwrite:
@@ -209,6 +234,61 @@ class RecordBuilder:
                 self._held = [(column, value, line, statement)]
         return True
 
+    # ---- records that repeat one statement ---------------------------------------------------
+
+    def can_repeat(self, template: Template) -> bool:
+        """Whether the record in hand is one line of this form, so that the next such line is a record by itself."""
+        row = self._row
+        if row is None or not row.counters or row.bar or self._split or self._held or template.hyper:
+            return False
+        groups = [(place, name) for place, name in enumerate(template.names) if name is not None]
+        counters = [(place, name) for place, name in groups if name.role in (Role.EPOCH, Role.STEP)]
+        metrics = [(place, name) for place, name in groups if name.role in (Role.METRIC, Role.OTHER)]
+        columns = [(name.split, name.base, name.own) for _, name in metrics]
+        if [name.base for _, name in counters] != [base for base, _ in row.counters] or list(row.columns) != columns:
+            return False
+        cells = [self._cells.get((column, row.statement)) for column in columns]
+        if None in cells:
+            return False
+        steps = [(place, name) for place, name in counters if name.role is Role.STEP]
+        self._plan = _Plan(
+            template,
+            epoch=next((place for place, name in counters if name.role is Role.EPOCH), None),
+            step=min(steps, key=lambda one: rank_step(one[1].base))[0] if steps else None,
+            counters=tuple(place for place, _ in counters),
+            cells=tuple((place, cell) for (place, _), cell in zip(metrics, cells, strict=True) if cell is not None),
+        )
+        return True
+
+    def repeat(self, template: Template, groups: Sequence[str], line: int) -> bool:
+        """Take a further line of the form that `can_repeat` was asked about; False when it needs a closer look."""
+        if self._plan is None or self._plan.template is not template:
+            return False
+        return self.repeat_numbers([parse_number(group) for group in groups], line)
+
+    def repeat_numbers(self, numbers: Sequence[float], line: int) -> bool:
+        """`repeat` for numbers that are parsed already, one for each group of the plan's template."""
+        plan, row = self._plan, self._row
+        if plan is None or row is None or self._counted:
+            return False
+        counters = tuple((base, numbers[place]) for (base, _), place in zip(row.counters, plan.counters, strict=True))
+        if counters == row.counters:
+            return False
+        epoch = numbers[plan.epoch] if plan.epoch is not None else self._epoch
+        step = numbers[plan.step] if plan.step is not None else NOWHERE
+        self._epoch, self._step, self._step_fresh = epoch, step, False
+        row.place = len(self.epochs)
+        row.counters = counters
+        self.epochs.append(epoch)
+        self.steps.append(step)
+        for (place, cells), column in zip(plan.cells, row.columns, strict=True):
+            value = numbers[place]
+            row.columns[column] = value
+            cells.rows.append(row.place)
+            cells.values.append(value)
+            cells.lines.append(line)
+        return True
+
     # ---- which record ------------------------------------------------------------------------
 
     def _joins(
@@ -227,7 +307,8 @@ class RecordBuilder:
             return False
         if bar and bar == row.bar:
             return True
-        row_epoch, row_step = self.epochs[row.place], self.steps[row.place]
+        row_epoch = self.epochs[row.place] if row.epoch_own else NOWHERE
+        row_step = self.steps[row.place]
         same_epoch = math.isnan(epoch) or math.isnan(row_epoch) or abs(epoch - row_epoch) < 0.5
         evaluates = all(column[0] in (Split.VAL, Split.TEST) for column in columns)
         taken = {column[:2] for column in row.columns}
@@ -242,13 +323,18 @@ class RecordBuilder:
             return False
         if not math.isnan(step) and not math.isnan(row_step) and step != row_step and not _is_progress(counters):
             return False
-        if not counters and self._counted and row.fresh and not math.isnan(self._epoch) and self._epoch != row_epoch:
+        if (
+            not counters
+            and self._counted
+            and row.fresh
+            and not math.isnan(self._epoch)
+            and self._epoch != row_epoch
+            and row.epoch_own
+        ):
             return False
         return same_epoch
 
-    def _repeats(
-        self, row: _Row, columns: dict[Column, float], counters: list[Value], step: float
-    ) -> bool:
+    def _repeats(self, row: _Row, columns: dict[Column, float], counters: list[Value], step: float) -> bool:
         """Whether a line says again what the record holds: two ranks printing, a bar drawn twice."""
         if not counters or tuple((value.name.base, value.number) for value in counters) != row.counters:
             return False
@@ -285,6 +371,7 @@ class RecordBuilder:
             fresh=fresh,
             statement=statement,
             only_eval=all(column[0] in (Split.VAL, Split.TEST) for column in columns),
+            epoch_own=not math.isnan(epoch) or self._counted,
         )
         self._step_fresh, self._counted = False, False
         for column, value, line, form in self._held:
@@ -370,7 +457,11 @@ def _concatenate(parts: list[_Cells]) -> _Cells:
     if len(parts) == 1:
         return parts[0]
     cells = sorted(
-        ((row, value, line) for part in parts for row, value, line in zip(part.rows, part.values, part.lines, strict=True)),
+        (
+            (row, value, line)
+            for part in parts
+            for row, value, line in zip(part.rows, part.values, part.lines, strict=True)
+        ),
         key=lambda cell: cell[0],
     )
     whole = _Cells()
@@ -399,7 +490,7 @@ def _choose_x(epochs: "array[float]", steps: "array[float]") -> tuple["array[flo
     known_steps = [value for value in steps if not math.isnan(value)]
     if known_epochs and len(known_epochs) == len(set(known_epochs)) and len(known_epochs) >= len(known_steps):
         return epochs, "epoch"
-    ascending = all(before <= after for before, after in zip(known_steps, known_steps[1:], strict=False))
+    ascending = all(before <= after for before, after in itertools.pairwise(known_steps))
     if known_steps and ascending and len(known_steps) > len(epochs) // 2 and len(set(known_steps)) > 1:
         return steps, "step"
     if len(set(known_epochs)) > 1 or (known_epochs and not known_steps):

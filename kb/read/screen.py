@@ -6,7 +6,7 @@ drawing; `repro` shows and counts lines as the file has them, so all drawings of
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LINE = 20_000
 """Characters that are read of one drawing of a line: longer ones are data dumps, not log lines."""
@@ -22,8 +22,7 @@ _NEEDS_CLEANING = re.compile(r"[\x00-\x08\x0b\x0e-\x1b\x7f\ufeff\u200b]|\[\d{1,3
 _OVERDRAWN = re.compile(r"\r+|\x08{2,}")
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenLine:
+class ScreenLine(NamedTuple):
     """One drawing of a line."""
 
     number: int
@@ -35,7 +34,7 @@ class ScreenLine:
 
 def clean_line(text: str) -> str:
     """The text without control sequences, NUL bytes, and blanks at its end."""
-    if _NEEDS_CLEANING.search(text):
+    if (not text.isprintable() or "[0m" in text) and _NEEDS_CLEANING.search(text):
         text = _CONTROL.sub("", text).replace("\x08", "")
     return text.rstrip()
 
@@ -48,7 +47,8 @@ def iter_lines(chunks: Iterable[str]) -> Iterator[ScreenLine]:
         parts = (rest + chunk).split("\n")
         rest = parts.pop()
         for part in parts:
-            yield from _iter_drawings(number, part)
+            if part:
+                yield from _iter_drawings(number, part)
             number += 1
         if len(rest) > 8 * MAX_LINE and "\r" not in rest and "\x08" not in rest:
             rest = rest[: 2 * MAX_LINE]

@@ -55,8 +55,10 @@ def find_header(text: str) -> Header | None:
             continue
         named = [cell for cell in cells if cell]
         if separator == "|" and len(named) >= 2 and all(find_split(cell) for cell in named):
-            return Header((Name(Role.IGNORED, ""), *(Name(Role.OTHER, "", find_split(cell)) for cell in named)), "|", True)
-        names = _name_columns(cells)
+            return Header(
+                (Name(Role.IGNORED, ""), *(Name(Role.OTHER, "", find_split(cell)) for cell in named)), "|", True
+            )
+        names = name_columns(cells)
         if sum(name.role in (Role.METRIC, Role.EPOCH, Role.STEP) for name in names) >= 2 and any(
             name.role is Role.METRIC for name in names
         ):
@@ -68,19 +70,28 @@ def _split_header(text: str, separator: str) -> list[str]:
     if separator == " ":
         text = re.sub(r"(?<=\s)[A-Za-z]+\((?=\w+\s)", "", text).replace(")", "")
         wide = [cell for cell in re.split(r"\s{2,}", text.strip()) if cell]
-        return wide if len(wide) >= 3 and max(map(len, wide)) < 30 and any(" " in cell for cell in wide) else text.split()
+        return (
+            wide if len(wide) >= 3 and max(map(len, wide)) < 30 and any(" " in cell for cell in wide) else text.split()
+        )
     if separator not in text:
         return []
     return split_cells(text, separator)
 
 
-def _name_columns(cells: list[str]) -> tuple[Name, ...]:
+def name_columns(cells: list[str]) -> tuple[Name, ...]:
+    """What the columns of a table are, from their heading cells."""
     understood = [understand_key(cell) for cell in cells if cell]
     validated = {name.base for name in understood if name.split in (Split.VAL, Split.TEST)}
     has_validation = bool(validated) and "acc" not in validated
     names: list[Name] = []
     for cell in cells:
-        name = Name(Role.STEP, "step", own="step") if cell == "#" else understand_key(cell) if cell else Name(Role.IGNORED, "")
+        name = (
+            Name(Role.STEP, "step", own="step")
+            if cell == "#"
+            else understand_key(cell)
+            if cell
+            else Name(Role.IGNORED, "")
+        )
         if has_validation and name.role is Role.METRIC and name.base == "acc" and not name.split:
             name = Name(name.role, name.base, Split.VAL, name.own)  # fastai and notebooks measure it on validation
         if name.role is Role.OTHER and cell.lower() in ("p", "r"):
@@ -113,7 +124,11 @@ def read_row(header: Header, text: str) -> Reading | None:
             value = parse_number(number[1])
             values.append(Value(name, value))
             measured += 1
-        elif name.role in (Role.METRIC, Role.EPOCH, Role.STEP) and cell.lower() not in _BLANK and not _TIME.fullmatch(cell):
+        elif (
+            name.role in (Role.METRIC, Role.EPOCH, Role.STEP)
+            and cell.lower() not in _BLANK
+            and not _TIME.fullmatch(cell)
+        ):
             return None
     if not measured:
         return None

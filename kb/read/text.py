@@ -1,24 +1,33 @@
 """Read a log that is text: its lines to records, events and the error."""
 
+import itertools
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kb.read.events import find_event
-from kb.read.grammar import Bar, LineReader, Reading, find_bar
+from kb.read.grammar import Bar, LineReader, Reading, Template, find_bar
 from kb.read.log import Event, LogLine, TrainingLog
-from kb.read.names import Split, find_split
+from kb.read.names import find_split
 from kb.read.records import RecordBuilder
-from kb.read.screen import ScreenLine, iter_lines
+from kb.read.screen import MAX_LINE, ScreenLine, iter_lines
 from kb.read.tables import Header, find_header, is_rule, read_pair_row, read_row
 from kb.read.tracebacks import TracebackReader
 
 KEPT_HEAD, KEPT_TAIL = 20_000, 20_000
 """Lines that are kept of the beginning and the end; between them only what was measured."""
+MAX_PART = 4_000
+"""Characters of one record on a line; what is longer is a dump of data."""
+MAX_KEPT = 2_000
+"""Characters that are kept of a line, to be quoted."""
 MAX_EVENTS, MAX_UNREAD = 2_000, 500
 
-_HEADING = re.compile(r"^\W*(?:(?:start|begin|running|run|end of)\w* )?([A-Za-z]+|验证|训练|测试)(?: (?:set|epoch|phase|results?|metrics|loop|error|statistics|stats))?\W*$", re.I)
+_HEADING = re.compile(
+    r"^\W*(?:(?:start|begin|running|run|end of)\w* )?([A-Za-z]+|验证|训练|测试)(?: (?:set|epoch|phase|"
+    r"results?|metrics|loop|error|statistics|stats))?\W*$",
+    re.I,
+)
 _ELLIPSIS = re.compile(r"\W*(?:\.{2,}|\u2026|\u7701\u7565)\W*")
 _GLUED = re.compile(r"^(.{0,600}?\d+/\S{1,12} \[\d+:\d+<[^\]]{0,2000}\])([A-Za-z{].*)$")
 """A bar with a message behind it that another stream printed before the bar's line ended."""
@@ -41,6 +50,8 @@ class TextReader:
     _unread: list[LogLine] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _last_number: int = 0
+    _repeating: Template | None = None
+    """The form of the line before, when it is a record by itself."""
 
     def read(self, chunks: Iterable[str], notes: Iterable[str] = ()) -> TrainingLog:
         """Read a whole log.
@@ -51,12 +62,15 @@ class TextReader:
         """
         self._notes += notes
         for line in iter_lines(chunks):
-            self._feed(line)
+            if not self._feed_repeated(line):
+                self._feed(line)
         self._flush_bars(final=True)
         series, x, x_name, epochs = self._builder.build()
         dropped = self._last_number and len(self._tail) >= KEPT_TAIL
         if dropped:
-            self._notes.append(f"of {self._last_number:,} lines the first {KEPT_HEAD:,} and the last {KEPT_TAIL:,} are kept")
+            self._notes.append(
+                f"of {self._last_number:,} lines the first {KEPT_HEAD:,} and the last {KEPT_TAIL:,} are kept"
+            )
         return TrainingLog(
             lines=(*self._head, *self._tail[-KEPT_TAIL:]),
             series=series,
@@ -70,15 +84,34 @@ class TextReader:
             line_count=self._last_number,
         )
 
+    def _feed_repeated(self, line: ScreenLine) -> bool:
+        """Take a line that is printed by the same statement as the record before: nothing needs to be found out."""
+        template = self._repeating
+        if template is None or line.drawn_over:
+            return False
+        found = template.pattern.fullmatch(line.text)
+        if found is None or not self._builder.repeat(template, found.groups(), line.number):
+            return False
+        self._last_number = line.number
+        self._keep(LogLine(line.number, line.text))
+        return True
+
     def _feed(self, line: ScreenLine) -> None:
         self._last_number = line.number
+        self._repeating = None
         glued = _GLUED.match(line.text) if "<" in line.text else None
         if glued:
             self._feed(ScreenLine(line.number, glued[1], line.drawn_over))
             self._feed(ScreenLine(line.number, glued[2], line.drawn_over))
             return
+        if len(line.text) == MAX_LINE:
+            self._notes.append(f"line {line.number} is very long: its first {MAX_LINE:,} characters were read")
+        if len(line.text) > MAX_PART:
+            for part in _split_joined(line.text):
+                self._feed(ScreenLine(line.number, part[:MAX_PART], line.drawn_over))
+            return
         bar = find_bar(line.text)
-        if bar is None and not line.drawn_over:
+        if not line.drawn_over:
             self._keep(LogLine(line.number, line.text))
         if self._tracebacks.feed(line.number, line.text):
             return
@@ -89,6 +122,8 @@ class TextReader:
             self._feed_line(line.text, line.number)
 
     def _keep(self, line: LogLine) -> None:
+        if len(line.text) > MAX_KEPT:
+            line = LogLine(line.number, line.text[:MAX_KEPT])
         if len(self._head) < KEPT_HEAD:
             self._head.append(line)
             return
@@ -128,6 +163,8 @@ class TextReader:
     def _feed_line(self, text: str, number: int, bar: Bar | None = None) -> None:
         if bar is None and self._feed_table(text, number):
             return
+        if text.startswith("metrics {"):  # a case's own last line sums the run up
+            return
         if _ELLIPSIS.fullmatch(text):
             self._builder.end_record()
             return
@@ -146,12 +183,15 @@ class TextReader:
                 self._had_records = True
             elif bar is None and not any(reading.counters()) and len(self._unread) < MAX_UNREAD:
                 self._unread.append(LogLine(number, part))
-        if bar is None:
-            self._note_event(LogLine(number, text))
+        if bar is None and not self._note_event(LogLine(number, text)) and self._grammar.recent:
+            template = self._grammar.recent[0]
+            self._repeating = template if self._builder.can_repeat(template) else None
 
-    def _note_event(self, line: LogLine) -> None:
-        if len(self._events) < MAX_EVENTS and (event := find_event(line)):
+    def _note_event(self, line: LogLine) -> bool:
+        event = find_event(line)
+        if event and len(self._events) < MAX_EVENTS:
             self._events.append(event)
+        return event is not None
 
     def _feed_table(self, text: str, number: int) -> bool:
         if self._header and self._feed_row(text, number):
@@ -192,9 +232,11 @@ def _split_joined(text: str) -> list[str]:
     if len(starts) < 3:
         return [text]
     places = [0, *starts[1:], len(text)]
-    return [text[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+    return [text[begin:end] for begin, end in itertools.pairwise(places)]
 
 
 def read_text(text: str) -> TrainingLog:
     """Read a pasted log."""
-    return TextReader().read([text])
+    from kb.read.decode import mend_surrogates
+
+    return TextReader().read([mend_surrogates(text)])

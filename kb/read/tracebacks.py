@@ -8,13 +8,18 @@ from kb.read.log import ErrorReport
 
 _PREFIX = re.compile(r"^(?:\[?\(?(?:[\w.-]+ )?(?:rank ?)?\d+\)?\]?:|\(\w+ pid=\d+[^)]*\)|\d+: ?|\|)\s?", re.I)
 _FRAME = re.compile(r'^\s*(?:\| *)?File "([^"]{1,400})", line (\d+)(?:, in (.{1,120}))?\s*$')
-_NOTEBOOK_FRAME = re.compile(r"^(?:Cell In\s?\[\d+\], line (\d+)|<ipython-input-(\d+)-\w+> in (\S+)|File (\S+?):(\d+), in (\S+?)\(?.*)")
+_NOTEBOOK_FRAME = re.compile(
+    r"^(?:Cell In\s?\[\d+\], line (\d+)|<ipython-input-(\d+)-\w+> in (\S+)|File (\S+?):(\d+), in (\S+?)\(?.*)"
+)
 _EXCEPTION = re.compile(
-    r"^(?:E {2,})?((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Iteration|Warning|Failure|Fault|NotFound|Expired|Timeout)\b"
+    r"^(?:E {2,})?((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Iteration|Warning|"
+    r"Failure|Fault|NotFound|Expired|Timeout)\b"
     r"|(?:[a-z_]\w*\.)+[A-Z]\w+|SystemExit|StopIteration|KeyboardInterrupt)(?:: ?(.*))?$"
 )
 _ANY_CLASS = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: (.*))?$")
-_LIBRARY = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python\d|<frozen|<string>|<decorator|importlib|[/\\]lib[/\\]\w+\.py")
+_LIBRARY = re.compile(
+    r"site-packages|dist-packages|[/\\]lib[/\\]python\d|<frozen|<string>|<decorator|importlib|[/\\]lib[/\\]\w+\.py"
+)
 _WARNING = re.compile(r"Warning$")
 MAX_DETAILS = 20
 
@@ -32,7 +37,9 @@ class TracebackReader:
     def feed(self, number: int, text: str) -> bool:
         """Take the next line; whether it belongs to a traceback."""
         line = _PREFIX.sub("", text) if _PREFIX.match(text) and not _FRAME.match(text) else text
-        if "Traceback (most recent call last)" in line or line.startswith(("-----------------------------------------------------------------",)):
+        if "Traceback (most recent call last)" in line or line.startswith(
+            ("-----------------------------------------------------------------",)
+        ):
             self._start()
             return True
         frame = _FRAME.match(line)
@@ -44,7 +51,11 @@ class TracebackReader:
         if self._inside:
             return self._feed_inside(number, line)
         found = _EXCEPTION.match(line.strip()) if not line.startswith((" ", "\t")) else None
-        if found and not _WARNING.search(found[1]) and (found[2] or found[1] in ("KeyboardInterrupt", "AssertionError")):
+        if (
+            found
+            and not _WARNING.search(found[1])
+            and (found[2] or found[1] in ("KeyboardInterrupt", "AssertionError"))
+        ):
             self._finish(number, found[1], found[2] or "")
             return True
         if self._collecting and line.startswith(("\t", "  ")) and len(self._details) < MAX_DETAILS:
@@ -82,7 +93,9 @@ class TracebackReader:
         where = ""
         if own:
             path, line, function = own[-1]
-            where = re.split(r"[/\\]", path)[-1] + (f":{line}" if line else "") + (f" in {function}" if function else "")
+            where = (
+                re.split(r"[/\\]", path)[-1] + (f":{line}" if line else "") + (f" in {function}" if function else "")
+            )
         self._details = []
         self.error = ErrorReport(name, message.strip(), number, where)
         self._inside, self._collecting, self._frames = False, True, []

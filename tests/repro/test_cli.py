@@ -16,7 +16,7 @@ import pytest
 from repro import __version__
 from tests.conftest import TOML, MakeCase, Repro, write_script
 
-COMMANDS = ["case", "completion", "diff", "list", "new", "record", "show", "verify"]
+COMMANDS = ["bench", "case", "completion", "diff", "list", "new", "read", "record", "show", "verify"]
 
 
 def test_version(repro: Repro) -> None:

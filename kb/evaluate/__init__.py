@@ -1,0 +1,1 @@
+"""How well the knowledge base does, measured on files of real input with the right answers."""
