@@ -1,7 +1,7 @@
 """How readings and diagnoses look in a terminal. Text of a log is shown as text, never as markup."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kb.evaluate.logs import ExampleScore
 from kb.read.log import LogLine, Series, TrainingLog
-from kb.signs import Answer, Finding, list_signs
+from kb.signs import Answer, Family, Finding, Sign, list_signs
 
 SPARK_WIDTH = 24
 MAX_SERIES, MAX_UNREAD = 24, 5
@@ -38,12 +38,12 @@ def render_reading(log: TrainingLog, findings: Mapping[str, Finding]) -> Rendera
     if log.error:
         parts += [Text(), _render_error(log)]
     seen = [(list_signs()[name], found) for name, found in findings.items() if found.answer is Answer.SEEN]
-    if seen:
-        parts += [Text(), Text("signs seen", style="bold")]
-        for one, found in seen:
-            detail = f"  {found.detail}" if found.detail else ""
-            parts.append(Text.assemble("  ", (one.id, "cyan"), "  ", one.sentence, (detail, "dim")))
-            parts += [_quote(line) for line in found.lines[:2]]
+    telling = [(one, found) for one, found in seen if one.family is not Family.HEALTH]
+    if telling:
+        parts += [Text(), Text("signs seen", style="bold"), *_render_signs(telling)]
+    healthy = ", ".join(one.id for one, _ in seen if one.family is Family.HEALTH)
+    if healthy:
+        parts += [Text(), Text.assemble(("in good order ", "bold"), (healthy, "green"))]
     if log.unread:
         parts += [Text(), Text("numbers that were not understood", style="bold")]
         parts += [_quote(line) for line in log.unread[:MAX_UNREAD]]
@@ -51,6 +51,16 @@ def render_reading(log: TrainingLog, findings: Mapping[str, Finding]) -> Rendera
             parts.append(Text(f"      and {len(log.unread) - MAX_UNREAD} more lines", style="dim"))
     parts += [Text(f"note: {note}", style="yellow") for note in log.notes]
     return Group(*parts)
+
+
+def _render_signs(seen: Iterable[tuple[Sign, Finding]]) -> Iterator[Text]:
+    for one, found in seen:
+        yield Text.assemble("  ", (one.id, "cyan"), "  ", one.sentence)
+        if found.detail and not any(found.detail in line.text for line in found.lines):
+            detail = Text(f"        {found.detail}", style="dim")
+            detail.no_wrap, detail.overflow = True, "ellipsis"
+            yield detail
+        yield from map(_quote, found.lines[:2])
 
 
 def _render_summary(log: TrainingLog) -> Text:

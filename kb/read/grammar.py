@@ -75,6 +75,7 @@ _MASKED = re.compile(
     r"|(?<![\w])[\w.\-]+/[^\s,;'\"|]*\.[a-zA-Z]{2,6}\b"
     r"|'/[^']{0,300}'|\"/[^\"]{0,300}\""
     r"|\|\|[^|\s]{0,12}\|\|[_\u2082]?(?:2|\u2082)?"
+    r"|(?<![|\w])\|[A-Za-z]\w{0,5}-[A-Za-z]\w{0,5}\|"
     r"|\bcuda:\d+|\bgpu:\d+|\bcpu:\d+"
 )
 _BAR = re.compile(
@@ -133,6 +134,8 @@ def _mask(found: re.Match[str]) -> str:
     inner = found[0].strip("|_2\u2082") if found[0].startswith("||") else ""
     if inner.isalnum():  # `||g||₂` is the name of a norm
         return f"norm{inner}".ljust(len(found[0]))[: len(found[0])]
+    if found[0][0] == "|" and "-" in found[0]:  # `|w-w0|` is how far the weights have moved
+        return "delta".ljust(len(found[0]))[: len(found[0])]
     return " " * len(found[0])
 
 

@@ -16,7 +16,8 @@ _MODULES = (losses, metrics, nonfinite, training, course, messages)
 @cache
 def list_signs() -> Mapping[str, Sign]:
     """All signs by id, in the order in which they are shown."""
-    return {one.id: one for one in registered_signs()}
+    order = list(Family)
+    return {one.id: one for one in sorted(registered_signs(), key=lambda one: order.index(one.family))}
 
 
 def measure_signs(log: TrainingLog) -> Mapping[str, Finding]:

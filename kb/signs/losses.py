@@ -183,7 +183,8 @@ def _find_spike(values: Array) -> int | None:
         if not len(around) or not math.isfinite(values[place]):
             continue
         usual = float(np.median(around))
-        if values[place] > at.SPIKE * abs(usual) and values[place] - usual > at.SPIKE_NOISE * noise:
+        large = values[place] > at.SPIKE_LEAST * abs(values[np.isfinite(values)][0])
+        if large and values[place] > at.SPIKE * abs(usual) and values[place] - usual > at.SPIKE_NOISE * noise:
             return place
     return None
 

@@ -20,18 +20,18 @@ class Answer(StrEnum):
 
 
 class Family(StrEnum):
-    """What a sign is about."""
+    """What a sign is about, in the order in which signs are shown."""
 
+    MESSAGE = "errors and warnings"
+    NONFINITE = "NaN and infinity"
     TRAIN_LOSS = "training loss"
     VAL_LOSS = "validation loss"
     METRIC = "accuracy and other metrics"
-    NONFINITE = "NaN and infinity"
-    RATE = "learning rate"
     GRADIENT = "gradients and updates"
-    RESOURCE = "memory and time"
+    RATE = "learning rate"
     OUTPUT = "output of the model"
     COURSE = "course of the run"
-    MESSAGE = "errors and warnings"
+    RESOURCE = "memory and time"
     HEALTH = "health"
 
 

@@ -36,6 +36,9 @@ SPIKE = 3.0
 SPIKE_NOISE = 8.0
 """And as many times the median absolute step between records, so that a noisy curve does not count as spiky."""
 
+SPIKE_LEAST = 0.05
+"""And of the first loss: a jump from 0.0001 to 0.001 at the end of a run is none."""
+
 NOISY = 0.15
 """Half the median change from one step to the next, over the level: healthy batch losses stay below."""
 

@@ -25,6 +25,7 @@ _NO_LOSS = re.compile(
     r"lr|rate|norm|grad|acc|score|rank|eer|wer|cer|f1|map|recall|precision|iou|dice|auc|reward|scale|skip|delta|\u03b4|dist|std"
     r"|psnr|ssim|bleu|perplexity|time|mem|d_|g_|loss|len|rew"
 )
+_OF_A_PLAYER = re.compile(r"(?:^|_)(?:d|g|disc|gen|discriminator|generator|errd|errg)(?:_|$)")
 _ACCURACY = re.compile(r"acc|accuracy.*|acc_?\d*|.*_acc|top_?1|rank_?1|acc_1|precision_1")
 
 
@@ -138,7 +139,7 @@ class LogView:
         """The training loss, or what stands for it where no key says `loss`."""
         return (
             self.curve("train_loss")
-            or self._find(_LOSS_BASES, ("", "train"), ("val", "test", "d_", "g_"))
+            or self._find(_LOSS_BASES, ("", "train"), ("val", "test"))
             or self._find_longest_unknown()
         )
 
@@ -169,6 +170,8 @@ class LogView:
 
     def _find(self, pattern: re.Pattern[str], splits: Iterable[str], without: Sequence[str]) -> Curve | None:
         for one in self.log.series.values():
+            if _OF_A_PLAYER.search(one.name):
+                continue  # the loss of a discriminator or a generator says nothing by itself
             if one.split in splits and pattern.fullmatch(one.base) and not one.name.startswith(tuple(without) or "\0"):
                 return self._make_curve(one)
         return None
