@@ -19,6 +19,8 @@ KEPT_HEAD, KEPT_TAIL = 20_000, 20_000
 """Lines that are kept of the beginning and the end; between them only what was measured."""
 MAX_PART = 4_000
 """Characters of one record on a line; what is longer is a dump of data."""
+MAX_SILENT = 5_000
+"""Forms of lines that are remembered to say nothing."""
 MAX_KEPT = 2_000
 """Characters that are kept of a line, to be quoted."""
 MAX_EVENTS, MAX_UNREAD = 2_000, 500
@@ -28,6 +30,7 @@ _HEADING = re.compile(
     r"results?|metrics|loop|error|statistics|stats))?\W*$",
     re.I,
 )
+_DIGITS = re.compile(r"\d+")
 _ELLIPSIS = re.compile(r"\W*(?:\.{2,}|\u2026|\u7701\u7565)\W*")
 _GLUED = re.compile(r"^(.{0,600}?\d+/\S{1,12} \[\d+:\d+<[^\]]{0,2000}\])([A-Za-z{].*)$")
 """A bar with a message behind it that another stream printed before the bar's line ended."""
@@ -50,6 +53,8 @@ class TextReader:
     _unread: list[LogLine] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _last_number: int = 0
+    _silent: set[str] = field(default_factory=set)
+    """Lines that said nothing, without their digits."""
     _repeating: Template | None = None
     """The form of the line before, when it is a record by itself."""
 
@@ -110,6 +115,8 @@ class TextReader:
             for part in _split_joined(line.text):
                 self._feed(ScreenLine(line.number, part[:MAX_PART], line.drawn_over))
             return
+        if self._feed_silent(line):
+            return
         bar = find_bar(line.text)
         if not line.drawn_over:
             self._keep(LogLine(line.number, line.text))
@@ -118,8 +125,17 @@ class TextReader:
         if bar is not None:
             self._feed_bar(bar, line)
             return
-        if not is_rule(line.text):
-            self._feed_line(line.text, line.number)
+        if not is_rule(line.text) and self._feed_line(line.text, line.number) and not line.drawn_over:
+            if len(self._silent) == MAX_SILENT:
+                self._silent.clear()
+            self._silent.add(_DIGITS.sub("0", line.text))
+
+    def _feed_silent(self, line: ScreenLine) -> bool:
+        """Pass over a line that differs only by its digits from one that said nothing: most of a large log are such."""
+        if line.drawn_over or self._tracebacks.is_busy or _DIGITS.sub("0", line.text) not in self._silent:
+            return False
+        self._keep(LogLine(line.number, line.text))
+        return True
 
     def _keep(self, line: LogLine) -> None:
         if len(line.text) > MAX_KEPT:
@@ -140,6 +156,7 @@ class TextReader:
         if header:
             self._flush_bars()
             self._header = header
+            self._silent.clear()
             return
         held = self._bars.get(bar.key)
         if held and held[0].identity != bar.identity:
@@ -160,22 +177,25 @@ class TextReader:
 
     # ---- lines -------------------------------------------------------------------------------
 
-    def _feed_line(self, text: str, number: int, bar: Bar | None = None) -> None:
+    def _feed_line(self, text: str, number: int, bar: Bar | None = None) -> bool:
+        """Read a line, or what a bar says; whether nothing at all was in it, whatever its digits."""
         if bar is None and self._feed_table(text, number):
-            return
+            return False
         if text.startswith("metrics {"):  # a case's own last line sums the run up
-            return
+            return False
         if _ELLIPSIS.fullmatch(text):
             self._builder.end_record()
-            return
+            return False
         heading = _HEADING.match(text) if len(text) < 60 else None
         if heading and find_split(heading[1]):
             self._builder.announce_split(find_split(heading[1]))
-            return
+            return False
+        silent = bar is None
         for part in _split_joined(text):
             reading = self._grammar.read(part)
             if reading is None:
                 continue
+            silent = False
             if self._bars and bar is None:
                 self._flush_bars()
             same = f"{bar.key}|{bar.identity}" if bar is not None and bar.identity else ""
@@ -183,9 +203,12 @@ class TextReader:
                 self._had_records = True
             elif bar is None and not any(reading.counters()) and len(self._unread) < MAX_UNREAD:
                 self._unread.append(LogLine(number, part))
-        if bar is None and not self._note_event(LogLine(number, text)) and self._grammar.recent:
+        if bar is not None or self._note_event(LogLine(number, text)):
+            return False
+        if not silent and self._grammar.recent:
             template = self._grammar.recent[0]
             self._repeating = template if self._builder.can_repeat(template) else None
+        return silent
 
     def _note_event(self, line: LogLine) -> bool:
         event = find_event(line)
@@ -203,6 +226,7 @@ class TextReader:
         header = find_header(_strip_prefix(text))
         if header:
             self._header = header
+            self._silent.clear()  # what said nothing before may be a row now
             return True
         return False
 

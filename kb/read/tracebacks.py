@@ -34,6 +34,11 @@ class TracebackReader:
     _details: list[str] = field(default_factory=list)
     _collecting: bool = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the next line may belong to a traceback, whatever it looks like."""
+        return self._inside or self._collecting
+
     def feed(self, number: int, text: str) -> bool:
         """Take the next line; whether it belongs to a traceback."""
         line = _PREFIX.sub("", text) if _PREFIX.match(text) and not _FRAME.match(text) else text
