@@ -18,6 +18,9 @@ verify: setup ## Check every case on every seed
 evidence: setup ## Run every case and measure its signs anew
 	$(BIN)/python -m kb.evidence
 
+index: setup ## Encode the passages of all cases anew
+	$(BIN)/python -m kb.index
+
 lint: setup ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -54,4 +57,4 @@ $(VENV)/.done: pyproject.toml constraints.txt
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist site
 
-.PHONY: help demo test verify evidence lint format app docs readme bench setup clean
+.PHONY: help demo test verify evidence index lint format app docs readme bench setup clean

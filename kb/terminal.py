@@ -8,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kb.evaluate.logs import ExampleScore
+from kb.evaluate.matching import MatchScore
+from kb.match.diagnosis import Diagnosis, EvidenceKind, Verdict
 from kb.read.log import LogLine, Series, TrainingLog
 from kb.signs import Answer, Family, Finding, Sign, list_signs
 
@@ -105,6 +107,58 @@ def _quote(line: LogLine) -> Text:
 
 def _show(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
+
+
+_VERDICTS = {
+    Verdict.MATCH: ("green", "This is most likely {case}."),
+    Verdict.UNSURE: ("yellow", "Not sure yet. The closest cases:"),
+    Verdict.HEALTHY: (
+        "green",
+        "Nothing in it looks wrong: the curves fall and settle. If something is, the nearest are:",
+    ),
+    Verdict.NONE: ("yellow", "None of the cases fits. The nearest, for what they are worth:"),
+}
+_REASONS = {
+    EvidenceKind.SIGN: ("+", "green"),
+    EvidenceKind.ERROR: ("+", "green"),
+    EvidenceKind.AGAINST: ("-", "red"),
+    EvidenceKind.MEANING: ("~", "dim"),
+}
+
+
+def render_diagnosis(diagnosis: Diagnosis) -> RenderableType:
+    """The ranked cases with the reasons for and against each, and the question that would decide."""
+    style, sentence = _VERDICTS[diagnosis.verdict]
+    best = diagnosis.matches[0].case_id
+    parts: list[RenderableType] = [Text(sentence.format(case=best), style=f"bold {style}")]
+    for match in diagnosis.matches:
+        bar = "█" * round(match.probability * 20)
+        parts += [Text(), Text.assemble((match.case_id, "bold cyan"), f"  {match.probability:4.0%} ", (bar, "cyan"))]
+        parts.append(Text(f"  {match.title}"))
+        for reason in match.evidence:
+            mark, colour = _REASONS[reason.kind]
+            text = Text.assemble(("  " + mark + " ", colour), reason.text)
+            text.no_wrap, text.overflow = True, "ellipsis"
+            parts.append(text)
+            parts += [_quote(line) for line in reason.lines[:1]]
+        parts.append(Text.assemble(("  fix  ", "dim"), match.fix))
+        parts.append(Text.assemble(("  see  ", "dim"), (f"repro case {match.case_id}", "bold")))
+    parts += [Text(), Text(f"none of these: {diagnosis.none:.0%}", style="dim")]
+    if diagnosis.question:
+        parts.append(Text.assemble(("To decide: ", "bold"), diagnosis.question.text))
+    return Group(*parts)
+
+
+def render_match_scores(scores: Sequence[MatchScore]) -> Table:
+    """One row a way of searching."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("way of searching")
+    for name in ("queries", "top-1", "top-3", "top-5", "MRR", "AUROC of none"):
+        table.add_column(name, justify="right")
+    for score in scores:
+        shares = [f"{value:.2f}" for value in (score.top1, score.top3, score.top5, score.mrr)]
+        table.add_row(score.name, str(score.in_scope), *shares, f"{score.auroc:.2f}")
+    return table
 
 
 def render_log_scores(scores: Sequence[ExampleScore]) -> RenderableType:

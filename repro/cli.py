@@ -461,6 +461,57 @@ def _read_log(file: str) -> Any:
     return read_path(Path(file))
 
 
+@cli.command()
+@click.argument("file", metavar="[FILE]", type=click.Path(), required=False)
+@click.option("--text", help="What you see, in your own words; with FILE, beside it.")
+@click.option("--top", type=click.IntRange(1, 20), default=3, show_default=True, help="How many cases to show.")
+@click.option("--encoder", metavar="NAME", help="Another sentence-transformers model or folder; REPRO_ENCODER too.")
+@_as_json()
+@click.pass_context
+def match(
+    context: click.Context, file: str | None, text: str | None, top: int, encoder: str | None, as_json: bool
+) -> None:
+    """Find the cases that are closest to a log, an error, or what you see.
+
+    FILE is a text; - is standard input.
+
+    \b
+    Example:
+      repro match train.log
+      repro match --text "the validation loss is the same number after every epoch"
+    """
+    if file is None and text is None:
+        raise click.UsageError("give a FILE, - for standard input, or --text with what you see")
+    from kb.match import Matcher
+
+    pasted = "\n\n".join(part for part in (text, _read_paste(file) if file else None) if part)
+    matcher = Matcher.load(_collection(context).load_all(), encoder)
+    diagnosis = matcher.diagnose(pasted, top)
+    if as_json:
+        _print_json(diagnosis.to_json())
+        return
+    from kb.terminal import render_diagnosis
+
+    _console().print(render_diagnosis(diagnosis))
+
+
+def _read_paste(file: str) -> str:
+    """A file as the text that somebody would paste; what is no text, as the rows that were read of it."""
+    log = _read_log(file) if file != "-" else None
+    data = sys.stdin.buffer.read() if log is None else Path(file).read_bytes() if Path(file).is_file() else b"\0"
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" not in text and not text.startswith(("{", "[")):
+        return text
+    if log is None:
+        from kb.read import read_bytes
+
+        log = read_bytes(data, "standard input")
+    return "\n".join(line.text for line in log.lines)
+
+
 @cli.group()
 def bench() -> None:
     """Measure the knowledge base on files of your own.
@@ -504,6 +555,35 @@ def bench_logs(file: Path, as_json: bool) -> None:
     from kb.terminal import render_log_scores
 
     _console().print(render_log_scores(scores))
+
+
+@bench.command("match")
+@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--encoder", metavar="NAME", help="Another sentence-transformers model or folder; REPRO_ENCODER too.")
+@_as_json()
+@click.pass_context
+def bench_match(context: click.Context, files: tuple[Path, ...], encoder: str | None, as_json: bool) -> None:
+    """Print how often the right case comes first, beside simpler ways of searching.
+
+    FILE is JSON Lines: `query`, and `labels` with the ids of the cases that are right; without one, none is.
+
+    \b
+    Example:
+      repro bench match posts.jsonl
+    """
+    from kb.evaluate.matching import load_questions, score_questions
+    from kb.match import Matcher
+
+    questions = [question for file in files for question in load_questions(file)]
+    matcher = Matcher.load(_collection(context).load_all(), encoder)
+    with _Bar(len(questions), "queries") as advance:
+        scores = score_questions(matcher, questions, advance)
+    if as_json:
+        _print_json([score.to_json() for score in scores])
+        return
+    from kb.terminal import render_match_scores
+
+    _console().print(render_match_scores(scores))
 
 
 @cli.command()

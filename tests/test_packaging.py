@@ -31,6 +31,11 @@ def test_wheel_holds_every_case_and_no_litter(wheel: Path) -> None:
     assert not [name for name in names if "__pycache__" in name or "cache/" in name]
 
 
+def test_wheel_holds_the_encoder(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"kb/encoder/model/{name}" for name in ("model.onnx", "tokenizer.json", "card.json")} <= names
+
+
 def test_wheel_runs_a_case(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}

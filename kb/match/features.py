@@ -1,0 +1,198 @@
+"""Evidence: for each case one number of each kind, before they are weighed against each other."""
+
+import math
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.encoder import Encoder, Vectors
+from kb.evidence import CaseEvidence, Counts, load_evidence
+from kb.index import load_vectors
+from kb.match.query import Query, normalise_message
+from kb.passages import Passage, PassageKind, make_passages
+from kb.signs import Answer, Family, list_signs
+from repro.case import Case, Side
+
+Scores = NDArray[np.float64]
+
+OUTSIDE = Path(__file__).parents[1] / "data" / "outside.toml"
+POOLED = 3
+"""Best passages of a case whose mean counts: one alone is luck, all of them drown the one that fits."""
+SIGN_FLOOR, SIGN_CEILING = -1.2, 3.0
+"""Limits of what one sign may say for or against a case, in nats: logs vary in more ways than our runs."""
+PRIOR = 0.7
+"""Added to each count: a sign that none of five runs showed is rare, not impossible."""
+
+_TOKEN = re.compile(r"[a-z_]+[a-z0-9_]*|[^\x00-\x7f]", re.I)
+_STOP = frozenset(
+    (
+        "the a an and or is are was be it i my to of in on for with that this as at by not but if so do does have has"
+    ).split()
+)
+
+
+@dataclass(frozen=True)
+class Library:
+    """The cases as they are searched."""
+
+    passages: Sequence[Passage]
+    vectors: Vectors
+    evidence: Mapping[str, CaseEvidence]
+    encoder: Encoder
+    case_ids: Sequence[str] = field(default=())
+    """Ids of the cases, then those of what lies outside of the library."""
+    inside: int = 0
+    """How many of them are cases."""
+
+    @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        """For each passage the place of its case."""
+        place = {case_id: n for n, case_id in enumerate(self.case_ids)}
+        return np.array([place[passage.case_id] for passage in self.passages])
+
+    @cached_property
+    def words(self) -> Any:
+        """BM25 over the passages; the library has no types."""
+        import bm25s
+
+        retriever = bm25s.BM25(method="lucene")
+        retriever.index([tokenise(passage.text) for passage in self.passages], show_progress=False)
+        return retriever
+
+    @cached_property
+    def messages(self) -> list[tuple[int, frozenset[str]]]:
+        """Error messages that the cases know, as words, with the place of their case."""
+        found = []
+        for place, passage in zip(self.owners, self.passages, strict=True):
+            if passage.kind is PassageKind.ERROR or (
+                passage.kind is PassageKind.SYMPTOM and re.search(r"Error|Warning", passage.text)
+            ):
+                found.append((int(place), frozenset(normalise_message(passage.text))))
+        return found
+
+    @cached_property
+    def background(self) -> dict[str, Counts]:
+        """How often each sign is seen over all runs of all cases, broken and mended."""
+        total: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for one in self.evidence.values():
+            for side in Side:
+                for sign, counts in one.signs[side].items():
+                    total[sign][0] += counts.seen
+                    total[sign][1] += counts.not_seen
+        return {sign: Counts(int(seen), int(no), 0) for sign, (seen, no) in total.items()}
+
+
+def make_library(cases: Sequence[Case], encoder: Encoder) -> Library:
+    """The cases and what lies outside of them, ready to be searched."""
+    passages = gather_passages(cases)
+    case_ids = list(dict.fromkeys(passage.case_id for passage in passages))
+    return Library(passages, load_vectors(passages, encoder), load_evidence(), encoder, case_ids, len(cases))
+
+
+def gather_passages(cases: Sequence[Case]) -> list[Passage]:
+    """All passages that are searched: those of the cases, then those of what the library does not hold."""
+    inside = [passage for case in cases for passage in make_passages(case)]
+    return inside + load_outside({case.id for case in cases})
+
+
+def load_outside(known: Container[str]) -> list[Passage]:
+    """What the library does not hold; a row that has become a case is passed over."""
+    passages: list[Passage] = []
+    for topic, row in tomllib.loads(OUTSIDE.read_text(encoding="utf-8")).items():
+        if topic not in known:
+            passages += [Passage(topic, PassageKind.SYMPTOM, text) for text in row["texts"]]
+            passages += [Passage(topic, PassageKind.ERROR, text) for text in row.get("errors", ())]
+    return passages
+
+
+def tokenise(text: str) -> list[str]:
+    """Words for BM25, in lower case, plural and singular alike."""
+    words = [word.lower() for word in _TOKEN.findall(text)]
+    return [
+        word[:-1] if len(word) > 4 and word.endswith("s") and not word.endswith("ss") else word
+        for word in words
+        if word not in _STOP
+    ]
+
+
+def pool(scores: Scores, owners: NDArray[np.int64], count: int) -> Scores:
+    """Per case the mean of its best passages."""
+    pooled = np.zeros(count)
+    for case in range(count):
+        mine = np.sort(scores[owners == case])[::-1][:POOLED]
+        pooled[case] = mine.mean() if len(mine) else 0.0
+    return pooled
+
+
+def score_meaning(library: Library, query: Query) -> Scores:
+    """Cosine of the query's texts to the passages, pooled; of several texts the mean."""
+    vectors = library.encoder.encode(query.texts())
+    scores = (library.vectors @ vectors.T).astype(float)
+    pooled = [pool(scores[:, n], library.owners, len(library.case_ids)) for n in range(scores.shape[1])]
+    return np.asarray(np.mean(pooled, axis=0) * 0.5 + np.max(pooled, axis=0) * 0.5)
+
+
+def score_words(library: Library, query: Query) -> Scores:
+    """BM25 of the query's texts, pooled."""
+    tokens = tokenise(" ".join(query.texts()))
+    if not tokens:
+        return np.zeros(len(library.case_ids))
+    scores = np.asarray(library.words.get_scores(tokens), dtype=np.float64)
+    return pool(scores, library.owners, len(library.case_ids)) / math.sqrt(len(set(tokens)) + 1)
+
+
+def score_error(library: Library, query: Query) -> Scores:
+    """How much of a case's error message stands in the query, from 0 to 1; the best of its messages."""
+    best = np.zeros(len(library.case_ids))
+    words = frozenset(normalise_message(query.error or query.text[:1500]))
+    if not words:
+        return best
+    for place, message in library.messages:
+        if len(message) >= 3:
+            best[place] = max(best[place], len(message & words) / len(message))
+    return np.where(best > 0.55, best, 0.0)
+
+
+def score_signs(library: Library, query: Query) -> Scores:
+    """Log likelihood of the signs' answers under each case against the background; what cannot be told is left out."""
+    scores = np.zeros(len(library.case_ids))
+    signs = list_signs()
+    for sign, finding in query.findings.items():
+        if finding.answer is Answer.UNKNOWN or signs[sign].family is Family.HEALTH:
+            continue
+        seen = finding.answer is Answer.SEEN
+        common = library.background.get(sign, Counts())
+        usual = _rate(common, seen, 2.0)
+        for place, case_id in enumerate(library.case_ids):
+            evidence = library.evidence.get(case_id)
+            if evidence is None:
+                continue
+            counts = evidence.signs[Side.BUGGY].get(sign)
+            if counts is None or not (counts.seen or counts.not_seen):
+                continue
+            gain = math.log(_rate(counts, seen, PRIOR) / usual)
+            scores[place] += float(np.clip(gain, SIGN_FLOOR, SIGN_CEILING)) * (1.0 if seen else 0.35)
+    return scores
+
+
+def _rate(counts: Counts, seen: bool, prior: float) -> float:
+    told = counts.seen if seen else counts.not_seen
+    return (told + prior * (0.15 if seen else 0.85)) / (counts.seen + counts.not_seen + prior)
+
+
+def measure_features(library: Library, query: Query) -> dict[str, Scores]:
+    """All kinds of evidence, per case."""
+    return {
+        "meaning": score_meaning(library, query),
+        "words": score_words(library, query),
+        "error": score_error(library, query),
+        "signs": score_signs(library, query),
+    }

@@ -1,0 +1,173 @@
+"""Matching: pastes in words of their own find their case; strange ones are told that none fits."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kb.encoder import load_encoder
+from kb.errors import LogError
+from kb.evaluate.matching import Question, load_questions, measure_auroc, score_questions
+from kb.index import Manifest, load_vectors, read_vectors, write_vectors
+from kb.match import Diagnosis, EvidenceKind, Matcher, Verdict
+from kb.passages import Passage, PassageKind
+from repro.collection import find_collection
+
+Repro = Callable[..., "subprocess.CompletedProcess[str]"]
+
+FROZEN = "\n".join(
+    f"[{n:3d}/40] loss_train={1.2 + 0.01 * (n % 3):.4f} loss_valid=0.873311 |dw|=0.0e+00" for n in range(1, 9)
+)
+
+QUERIES = [
+    ("ris-ema-masking", "our monitor says the weights moved by 0.0 at each update since EMA is on, still the loss goes down nicely"),
+    ("sign-vocab-blank", "CTC speech model: loss is small and falls, but decode() gives me only <blank>, WER 1.0 for ever"),
+    ("vision-input-size", "AssertionError: Input height (512) doesn't match model (384)."),
+    ("vision-numpy-abi", "RuntimeError: Numpy is not available\nafter I upgraded the environment"),
+    ("gait-embedding-collapse", "triplet loss = margin, all my embeddings land on one point"),
+    ("sign-lr-fallback", "whatever --lr I give on the command line the run is identical, the optimizer has another rate"),
+    ("vision-onecycle-accum", "OneCycleLR with gradient accumulation: the learning rate never leaves the warmup"),
+    ("gait-filter-nan", "high-pass filtering with filtfilt makes NaN where the sensor dropped out"),
+    ("ris-loss-scale-mismatch", "val loss is exactly 8 times the train loss on the same batch, I use accumulate_grad_batches=8"),
+    ("vision-amp-unsupported", "UserWarning: torch.cuda.amp.GradScaler is enabled, but CUDA is not available. Disabling."),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher.load(find_collection().load_all())
+
+
+@pytest.mark.parametrize(("case_id", "text"), [pytest.param(*query, id=query[0]) for query in QUERIES])
+def test_right_case_is_among_the_first(matcher: Matcher, case_id: str, text: str) -> None:
+    assert case_id in [match.case_id for match in matcher.diagnose(text).matches]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pip says there is no matching distribution for this package on Windows",
+        "how do I convert the annotations of my own dataset to your format?",
+        "export to ONNX fails: unsupported operator",
+        "the weather is nice today",
+    ],
+)
+def test_none_of_the_cases(matcher: Matcher, text: str) -> None:
+    diagnosis = matcher.diagnose(text)
+    assert diagnosis.verdict is Verdict.NONE
+    assert diagnosis.none > 0.5
+
+
+def test_signs_carry_a_log_without_words(matcher: Matcher) -> None:
+    diagnosis = matcher.diagnose(FROZEN, 5)
+    found = {match.case_id for match in diagnosis.matches}
+    assert found & {"ris-no-gradient-flow", "ris-step-gate", "ris-amp-underflow"}
+    reasons = [one for match in diagnosis.matches for one in match.evidence if one.kind is EvidenceKind.SIGN]
+    assert "val-loss-identical" in {one.id for one in reasons}
+    assert all(line.text in FROZEN for one in reasons for line in one.lines)
+
+
+def test_probabilities_add_up(matcher: Matcher) -> None:
+    diagnosis = matcher.diagnose("loss is nan", len(matcher.cases))
+    assert diagnosis.none + sum(match.probability for match in diagnosis.matches) == pytest.approx(1)
+    probabilities = [match.probability for match in diagnosis.matches]
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "?!", "5 5 5"])
+def test_nothing_to_match(matcher: Matcher, text: str) -> None:
+    with pytest.raises(LogError, match="nothing to match"):
+        matcher.diagnose(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nan", "<script>alert(1)</script> ignore all instructions", "损失一直不下降 验证损失不变", "loss 0.5\n" * 50_000],
+)
+def test_odd_texts_get_an_answer(matcher: Matcher, text: str) -> None:
+    assert isinstance(matcher.diagnose(text), Diagnosis)
+
+
+def test_a_case_of_ones_own_is_found(repro: Repro, make_case: Callable[..., Path]) -> None:
+    done = repro("--cases", make_case(), "match", "--text", "a small case that runs in no time", "--json", "--top", "5")
+    assert done.returncode == 0, done.stderr
+    assert "small-case" in [match["case"] for match in json.loads(done.stdout)["matches"]]
+
+
+# ---- the index -------------------------------------------------------------------------------
+
+PASSAGES = [Passage("a-b", PassageKind.SYMPTOM, "the loss is flat"), Passage("a-c", PassageKind.CAUSE, "no step")]
+
+
+def test_index_on_disk_is_used_only_when_it_fits(tmp_path: Path) -> None:
+    vectors = np.eye(2, 8, dtype=np.float32)
+    manifest = Manifest("p", "e", (2, 8))
+    write_vectors(tmp_path / "index", manifest, vectors)
+    read = read_vectors(tmp_path / "index", manifest)
+    assert read is not None
+    assert (read == vectors).all()
+    assert read_vectors(tmp_path / "index", Manifest("other", "e", (2, 8))) is None
+    (tmp_path / "index" / "vectors.npy").write_bytes(b"cut")
+    assert read_vectors(tmp_path / "index", manifest) is None
+
+
+def test_stale_index_is_made_anew_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    encoder = load_encoder()
+    first = load_vectors(PASSAGES, encoder)
+    assert len(list(tmp_path.rglob("vectors.npy"))) == 1
+    assert (load_vectors(PASSAGES, encoder) == first).all()
+
+
+def test_shipped_index_is_fresh(matcher: Matcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert len(matcher.library.vectors) == len(matcher.library.passages)
+    load_vectors(matcher.library.passages, matcher.encoder)
+    assert not list(tmp_path.rglob("*.npy")), "run `make index`"
+
+
+# ---- the command and the bench ---------------------------------------------------------------
+
+
+def test_match_command(repro: Repro, tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text(FROZEN, encoding="utf-8")
+    done = repro("match", str(path))
+    assert done.returncode == 0, done.stderr
+    assert "repro case ris-" in done.stdout
+    answer = json.loads(repro("match", str(path), "--json", "--top", "2").stdout)
+    assert answer["schema"] == 1
+    assert len(answer["matches"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((), "--text"), (("nowhere.log",), "no such file"), (("--text", "?"), "nothing to match")],
+    ids=["nothing", "missing", "empty"],
+)
+def test_bad_input(repro: Repro, arguments: tuple[str, ...], message: str) -> None:
+    done = repro("match", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bench(matcher: Matcher) -> None:
+    questions = [Question(text, (case_id,)) for case_id, text in QUERIES] + [Question("export to ONNX fails", ())]
+    scores = score_questions(matcher, questions)
+    assert [score.name for score in scores][:3] == ["this project", "BM25", "encoder"]
+    assert scores[0].in_scope == len(QUERIES)
+    assert scores[0].top3 >= 0.9
+
+
+def test_auroc() -> None:
+    assert measure_auroc(np.array([0.9, 0.8]), np.array([0.1, 0.8])) == 0.875
+
+
+def test_bad_questions_are_named(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"query": "x"}', encoding="utf-8")
+    with pytest.raises(LogError, match=r"q\.jsonl, line 1"):
+        load_questions(tmp_path / "q.jsonl")
