@@ -15,7 +15,7 @@ from kb.match.diagnosis import Diagnosis, Evidence, EvidenceKind, Match, Questio
 from kb.match.features import Library, Scores, make_library, measure_features
 from kb.match.fusion import describe_fit, fuse, load_weights, share_cases, weigh_none
 from kb.match.query import Query, make_query
-from kb.passages import cut_prose
+from kb.passages import PassageKind, cut_prose
 from kb.signs import Answer, Family, list_signs
 from repro.case import Case, Side
 from repro.form import SECTIONS, split_sections
@@ -110,7 +110,8 @@ class Matcher:
 
     def _find_nearest(self, query: Query, place: int) -> list[Evidence]:
         """The passage of the case that is nearest to what was written."""
-        mine = np.flatnonzero(self.library.owners == place)
+        told = np.array([passage.kind is not PassageKind.LOG for passage in self.library.passages])
+        mine = np.flatnonzero((self.library.owners == place) & told)
         vectors = self.encoder.encode(query.texts()[:1])
         nearest = self.library.passages[int(mine[int(np.argmax(self.library.vectors[mine] @ vectors[0]))])]
         return [Evidence(EvidenceKind.MEANING, nearest.kind.value, nearest.text)]
