@@ -52,10 +52,6 @@ class CaseEvidence:
     def count(self, side: Side, sign: str) -> Counts:
         return self.signs[side].get(sign, Counts(unknown=self.runs))
 
-    def always_seen(self, side: Side) -> list[str]:
-        """The signs that every run of a side shows."""
-        return [sign for sign in self.signs[side] if self.count(side, sign).always]
-
 
 def digest_case(case: Case) -> str:
     """Changes when a script or the list of seeds does."""

@@ -18,7 +18,7 @@ from kb.evidence import CaseEvidence, Counts, load_evidence
 from kb.index import load_vectors
 from kb.match.query import Query, normalise_message
 from kb.passages import Passage, PassageKind, make_passages
-from kb.signs import Answer, Family, list_signs
+from kb.signs import Answer
 from repro.case import Case, Side
 
 Scores = NDArray[np.float64]
@@ -28,6 +28,10 @@ POOLED = 3
 """Best passages of a case whose mean counts: one alone is luck, all of them drown the one that fits."""
 SIGN_FLOOR, SIGN_CEILING = -1.2, 3.0
 """Limits of what one sign may say for or against a case, in nats: logs vary in more ways than our runs."""
+MISSING = 0.35
+"""Weight of a sign that is not seen, against one that is: an excerpt does not show everything."""
+ERROR_KNOWN = 0.55
+"""Share of a case's message that must stand in an error for it to be known."""
 PRIOR = 0.7
 """Added to each count: a sign that none of five runs showed is rare, not impossible."""
 
@@ -158,29 +162,27 @@ def score_error(library: Library, query: Query) -> Scores:
     for place, message in library.messages:
         if len(message) >= 3:
             best[place] = max(best[place], len(message & words) / len(message))
-    return np.where(best > 0.55, best, 0.0)
+    return np.where(best > ERROR_KNOWN, best, 0.0)
 
 
 def score_signs(library: Library, query: Query) -> Scores:
     """Log likelihood of the signs' answers under each case against the background; what cannot be told is left out."""
     scores = np.zeros(len(library.case_ids))
-    signs = list_signs()
-    for sign, finding in query.findings.items():
-        if finding.answer is Answer.UNKNOWN or signs[sign].family is Family.HEALTH:
-            continue
+    for sign, finding in query.telling():
         seen = finding.answer is Answer.SEEN
-        common = library.background.get(sign, Counts())
-        usual = _rate(common, seen, 2.0)
-        for place, case_id in enumerate(library.case_ids):
-            evidence = library.evidence.get(case_id)
-            if evidence is None:
-                continue
-            counts = evidence.signs[Side.BUGGY].get(sign)
-            if counts is None or not (counts.seen or counts.not_seen):
-                continue
-            gain = math.log(_rate(counts, seen, PRIOR) / usual)
-            scores[place] += float(np.clip(gain, SIGN_FLOOR, SIGN_CEILING)) * (1.0 if seen else 0.35)
+        for place, case_id in enumerate(library.case_ids[: library.inside]):
+            scores[place] += weigh_sign(library, case_id, sign, seen) * (1.0 if seen else MISSING)
     return scores
+
+
+def weigh_sign(library: Library, case_id: str, sign: str, seen: bool) -> float:
+    """What one answer says for a case (or, below 0, against it), in nats; 0 where its runs do not tell."""
+    evidence = library.evidence.get(case_id)
+    counts = evidence.signs[Side.BUGGY].get(sign) if evidence else None
+    if counts is None or not counts.seen + counts.not_seen:
+        return 0.0
+    gain = math.log(_rate(counts, seen, PRIOR) / _rate(library.background.get(sign, Counts()), seen, 2.0))
+    return float(np.clip(gain, SIGN_FLOOR, SIGN_CEILING))
 
 
 def _rate(counts: Counts, seen: bool, prior: float) -> float:

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kb.match.features import Scores
+from kb.match.features import ERROR_KNOWN, Scores
 from kb.match.query import Query
 from kb.signs import Answer
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "fusion.toml"
-ERROR_KNOWN = 0.55
-"""Share of a case's message that must stand in an error for it to be known."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The matcher: cases in, diagnosis out."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from kb.encoder import Encoder, load_encoder
 from kb.errors import LogError
 from kb.evidence import Counts
 from kb.match.diagnosis import Diagnosis, Evidence, EvidenceKind, Match, Question, Verdict
-from kb.match.features import Library, Scores, make_library, measure_features
+from kb.match.features import Library, Scores, make_library, measure_features, weigh_sign
 from kb.match.fusion import describe_fit, fuse, load_weights, share_cases, weigh_none
 from kb.match.query import Query, make_query
 from kb.passages import PassageKind, cut_prose
@@ -76,11 +75,9 @@ class Matcher:
         case = self.cases[place]
         reasons: list[tuple[float, Evidence]] = []
         signs = list_signs()
-        for sign, finding in query.findings.items():
-            if finding.answer is Answer.UNKNOWN or signs[sign].family is Family.HEALTH:
-                continue
+        for sign, finding in query.telling():
             seen = finding.answer is Answer.SEEN
-            gain = self._gain(case.id, sign, seen)
+            gain = weigh_sign(self.library, case.id, sign, seen)
             if seen and gain > TELLING:
                 text = f"{signs[sign].sentence} {finding.detail}".strip()
                 reasons.append((gain, Evidence(EvidenceKind.SIGN, sign, text, tuple(finding.lines[:2]))))
@@ -99,14 +96,6 @@ class Matcher:
         nearest = self._find_nearest(query, place)
         evidence = [evidence for _, evidence in reasons[:MAX_REASONS]] + nearest
         return Match(case.id, case.title, _first_sentence(case), probability, tuple(evidence))
-
-    def _gain(self, case_id: str, sign: str, seen: bool) -> float:
-        evidence = self.library.evidence.get(case_id)
-        counts = evidence.signs[Side.BUGGY].get(sign) if evidence else None
-        common = self.library.background.get(sign)
-        if counts is None or common is None or not counts.seen + counts.not_seen:
-            return 0.0
-        return math.log(_share(counts, seen) / _share(common, seen))
 
     def _find_nearest(self, query: Query, place: int) -> list[Evidence]:
         """The passage of the case that is nearest to what was written."""

@@ -1,7 +1,7 @@
 """A paste, taken apart: what a person wrote, what a program printed, and the error."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kb.read import TrainingLog, read_text
@@ -34,12 +34,14 @@ class Query:
     @property
     def seen(self) -> list[str]:
         """Signs that the log shows, without those of health."""
+        return [sign for sign, finding in self.telling() if finding.answer is Answer.SEEN]
+
+    def telling(self) -> Iterator[tuple[str, Finding]]:
+        """Signs that the log answers, seen or not, without those of health."""
         signs = list_signs()
-        return [
-            sign
-            for sign, finding in self.findings.items()
-            if finding.answer is Answer.SEEN and signs[sign].family is not Family.HEALTH
-        ]
+        for sign, finding in self.findings.items():
+            if finding.answer is not Answer.UNKNOWN and signs[sign].family is not Family.HEALTH:
+                yield sign, finding
 
     def texts(self) -> list[str]:
         """The texts to compare with passages: each says one thing."""

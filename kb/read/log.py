@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+KEPT_HEAD, KEPT_TAIL = 20_000, 20_000
+"""Lines that are kept of the beginning and the end; between them only what was measured."""
+MAX_KEPT = 2_000
+"""Characters that are kept of a line, to be quoted."""
+
+
 class EventKind(StrEnum):
     """What happened, beside what was measured."""
 
@@ -29,6 +35,39 @@ class LogLine(NamedTuple):
 
     number: int
     text: str
+
+
+@dataclass
+class KeptLines:
+    """Collects the lines of a log that can be quoted: of a very long one the first and the last."""
+
+    dropped: int = 0
+    _head: list[LogLine] = field(default_factory=list)
+    _tail: list[LogLine] = field(default_factory=list)
+
+    def keep(self, line: LogLine) -> None:
+        """Keep a line, as far as there is room."""
+        if len(line.text) > MAX_KEPT:
+            line = LogLine(line.number, line.text[:MAX_KEPT])
+        if len(self._head) < KEPT_HEAD:
+            self._head.append(line)
+            return
+        self._tail.append(line)
+        if len(self._tail) > 2 * KEPT_TAIL:
+            self._drop()
+
+    def _drop(self) -> None:
+        self.dropped += max(0, len(self._tail) - KEPT_TAIL)
+        del self._tail[:-KEPT_TAIL]
+
+    def finish(self, what: str, notes: list[str]) -> tuple[LogLine, ...]:
+        """The lines that are kept; when others were dropped, a note says so (`what` they are: lines, rows)."""
+        self._drop()
+        if self.dropped:
+            notes.append(
+                f"{self.dropped:,} {what} after the first {KEPT_HEAD:,} and before the last {KEPT_TAIL:,} are not kept"
+            )
+        return (*self._head, *self._tail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from kb.read.grammar import MAX_FIELDS, Reading, Template, Value
-from kb.read.log import Event, LogLine, TrainingLog
+from kb.read.log import MAX_KEPT, Event, KeptLines, LogLine, TrainingLog
 from kb.read.names import Name, Role, Split, understand_key, write_name
 from kb.read.numbers import NUMBER, parse_number
 from kb.read.records import RecordBuilder
 from kb.read.screen import clean_line
-from kb.read.text import KEPT_HEAD, KEPT_TAIL, MAX_UNREAD
-
-MAX_ROW = 2_000
-"""Characters that are kept of a row, to be quoted."""
+from kb.read.text import MAX_UNREAD
 
 _OF_EPOCH = re.compile(r"(?i)(.+)[_ ](?:epoch|step|vs_iterations)$")
 _BY_EPOCH = re.compile(r"(?i)^epoch_(.+)")
@@ -61,21 +58,15 @@ class RowReader:
     notes: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     _builder: _RowBuilder = field(default_factory=_RowBuilder)
-    _head: list[LogLine] = field(default_factory=list)
-    _tail: list[LogLine] = field(default_factory=list)
+    _kept: KeptLines = field(default_factory=KeptLines)
     _unread: list[LogLine] = field(default_factory=list)
     _last_number: int = 0
 
     def keep_line(self, number: int, text: str) -> LogLine:
         """Keep a row as it can be quoted, also one that holds no values."""
-        line = LogLine(number, clean_line(text[:MAX_ROW]))
+        line = LogLine(number, clean_line(text[:MAX_KEPT]))
         self._last_number = number
-        if len(self._head) < KEPT_HEAD:
-            self._head.append(line)
-        else:
-            self._tail.append(line)
-            if len(self._tail) > 2 * KEPT_TAIL:
-                del self._tail[:-KEPT_TAIL]
+        self._kept.keep(line)
         return line
 
     def keep_unread(self, number: int, text: str) -> None:
@@ -116,10 +107,9 @@ class RowReader:
         """The log, once all rows are in."""
         series, x, x_name, epochs = self._builder.build()
         notes = list(self.notes)
-        if self._last_number > KEPT_HEAD + KEPT_TAIL:
-            notes.append(f"of {self._last_number:,} rows the first {KEPT_HEAD:,} and the last {KEPT_TAIL:,} are kept")
+        lines = self._kept.finish("rows", notes)
         return TrainingLog(
-            lines=(*self._head, *self._tail[-KEPT_TAIL:]),
+            lines=lines,
             series=series,
             x=x,
             x_name=x_name if len(x) else None,

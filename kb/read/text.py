@@ -8,21 +8,17 @@ from dataclasses import dataclass, field
 
 from kb.read.events import find_event
 from kb.read.grammar import Bar, LineReader, Reading, Template, find_bar
-from kb.read.log import Event, LogLine, TrainingLog
+from kb.read.log import Event, KeptLines, LogLine, TrainingLog
 from kb.read.names import find_split
 from kb.read.records import RecordBuilder
 from kb.read.screen import MAX_LINE, ScreenLine, iter_lines
 from kb.read.tables import Header, find_header, is_rule, read_pair_row, read_row
 from kb.read.tracebacks import TracebackReader
 
-KEPT_HEAD, KEPT_TAIL = 20_000, 20_000
-"""Lines that are kept of the beginning and the end; between them only what was measured."""
 MAX_PART = 4_000
 """Characters of one record on a line; what is longer is a dump of data."""
 MAX_SILENT = 5_000
 """Forms of lines that are remembered to say nothing."""
-MAX_KEPT = 2_000
-"""Characters that are kept of a line, to be quoted."""
 MAX_EVENTS, MAX_UNREAD = 2_000, 500
 
 _HEADING = re.compile(
@@ -47,8 +43,7 @@ class TextReader:
     _header: Header | None = None
     _bars: dict[str, tuple[Bar, int]] = field(default_factory=dict)
     _had_records: bool = False
-    _head: list[LogLine] = field(default_factory=list)
-    _tail: list[LogLine] = field(default_factory=list)
+    _kept: KeptLines = field(default_factory=KeptLines)
     _events: list[Event] = field(default_factory=list)
     _unread: list[LogLine] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
@@ -71,13 +66,9 @@ class TextReader:
                 self._feed(line)
         self._flush_bars(final=True)
         series, x, x_name, epochs = self._builder.build()
-        dropped = self._last_number and len(self._tail) >= KEPT_TAIL
-        if dropped:
-            self._notes.append(
-                f"of {self._last_number:,} lines the first {KEPT_HEAD:,} and the last {KEPT_TAIL:,} are kept"
-            )
+        lines = self._kept.finish("lines", self._notes)
         return TrainingLog(
-            lines=(*self._head, *self._tail[-KEPT_TAIL:]),
+            lines=lines,
             series=series,
             x=x,
             x_name=x_name if len(x) else None,
@@ -98,7 +89,7 @@ class TextReader:
         if found is None or not self._builder.repeat(template, found.groups(), line.number):
             return False
         self._last_number = line.number
-        self._keep(LogLine(line.number, line.text))
+        self._kept.keep(LogLine(line.number, line.text))
         return True
 
     def _feed(self, line: ScreenLine) -> None:
@@ -119,7 +110,7 @@ class TextReader:
             return
         bar = find_bar(line.text)
         if not line.drawn_over:
-            self._keep(LogLine(line.number, line.text))
+            self._kept.keep(LogLine(line.number, line.text))
         if self._tracebacks.feed(line.number, line.text):
             return
         if bar is not None:
@@ -134,18 +125,8 @@ class TextReader:
         """Pass over a line that differs only by its digits from one that said nothing: most of a large log are such."""
         if line.drawn_over or self._tracebacks.is_busy or _DIGITS.sub("0", line.text) not in self._silent:
             return False
-        self._keep(LogLine(line.number, line.text))
+        self._kept.keep(LogLine(line.number, line.text))
         return True
-
-    def _keep(self, line: LogLine) -> None:
-        if len(line.text) > MAX_KEPT:
-            line = LogLine(line.number, line.text[:MAX_KEPT])
-        if len(self._head) < KEPT_HEAD:
-            self._head.append(line)
-            return
-        self._tail.append(line)
-        if len(self._tail) > 2 * KEPT_TAIL:
-            del self._tail[:-KEPT_TAIL]
 
     # ---- bars --------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """The error that a log ends with: its class, its message, and the innermost line of the user's own code."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kb.read.log import ErrorReport
@@ -111,11 +110,3 @@ class TracebackReader:
             return None
         error = self.error
         return ErrorReport(error.name, error.message, error.line, error.frame, tuple(self._details))
-
-
-def find_error(lines: Iterable[str]) -> ErrorReport | None:
-    """The last exception of a text given line by line."""
-    reader = TracebackReader()
-    for number, line in enumerate(lines, 1):
-        reader.feed(number, line)
-    return reader.report()

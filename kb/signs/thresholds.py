@@ -99,9 +99,6 @@ LR_HIGH = 1.0
 LR_TINY = 1e-7
 """A rate that never exceeds this hardly moves anything in fp32."""
 
-TINY_SCALE = 1.0
-"""A loss scale below 1 means that the search for a scale has failed."""
-
 ZERO_LOSS = 1e-6
 """A loss below, early, is no training success: it is counted, masked or printed wrongly."""
 
