@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: setup ## Set up, then watch a documented failure happen and be fixed
-	@$(BIN)/repro case gait-transpose
+demo: setup ## Set up, then match a training log to its case, and run that before and after
+	@$(BIN)/repro match examples/frozen-validation.log --run
 
 test: setup lint ## Set up, then lint and run all tests
 	$(BIN)/pytest -n auto

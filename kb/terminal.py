@@ -8,10 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from kb.evaluate.logs import ExampleScore
-from kb.evaluate.matching import MatchScore
-from kb.match.diagnosis import Diagnosis, EvidenceKind, Verdict
+from kb.evaluate.matching import MatchReport
+from kb.evaluate.tables import MATCH_COLUMNS, list_match_facts, list_match_tables, show_match_score
+from kb.match.diagnosis import Diagnosis, EvidenceKind, Match, Verdict
 from kb.read.log import LogLine, Series, TrainingLog
 from kb.signs import Answer, Family, Finding, Sign, list_signs
+from kb.transcript import VERDICTS
 
 SPARK_WIDTH = 24
 MAX_SERIES, MAX_UNREAD = 24, 5
@@ -34,7 +36,7 @@ def draw_sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
 
 def render_reading(log: TrainingLog, findings: Mapping[str, Finding]) -> RenderableType:
     """What was understood of a log: series, signs with their proof, the error, and what was not understood."""
-    parts: list[RenderableType] = [_render_summary(log)]
+    parts: list[RenderableType] = [render_summary(log)]
     if log.series:
         parts += [Text(), _render_series(log)]
     if log.error:
@@ -65,7 +67,8 @@ def _render_signs(seen: Iterable[tuple[Sign, Finding]]) -> Iterator[Text]:
         yield from map(_quote, found.lines[:2])
 
 
-def _render_summary(log: TrainingLog) -> Text:
+def render_summary(log: TrainingLog) -> Text:
+    """How much was read, in a line."""
     lines = f"{log.line_count:,} line{'s' if log.line_count != 1 else ''}"
     if not log.count:
         return Text(f"{lines}, no records", style="bold")
@@ -109,56 +112,57 @@ def _show(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-_VERDICTS = {
-    Verdict.MATCH: ("green", "This is most likely {case}."),
-    Verdict.UNSURE: ("yellow", "Not sure yet. The closest cases:"),
-    Verdict.HEALTHY: (
-        "green",
-        "Nothing in it looks wrong: the curves fall and settle. If something is, the nearest are:",
-    ),
-    Verdict.NONE: ("yellow", "None of the cases fits. The nearest, for what they are worth:"),
-}
+_VERDICT_STYLES = {
+    Verdict.MATCH: "green", Verdict.UNSURE: "yellow", Verdict.HEALTHY: "green", Verdict.NONE: "yellow",
+}  # fmt: skip
 _REASONS = {
     EvidenceKind.SIGN: ("+", "green"),
+    EvidenceKind.SYMPTOM: ("+", "green"),
     EvidenceKind.ERROR: ("+", "green"),
     EvidenceKind.AGAINST: ("-", "red"),
     EvidenceKind.MEANING: ("~", "dim"),
 }
 
 
-def render_diagnosis(diagnosis: Diagnosis) -> RenderableType:
-    """The ranked cases with the reasons for and against each, and the question that would decide."""
-    style, sentence = _VERDICTS[diagnosis.verdict]
-    best = diagnosis.matches[0].case_id
-    parts: list[RenderableType] = [Text(sentence.format(case=best), style=f"bold {style}")]
-    for match in diagnosis.matches:
+def render_diagnosis(diagnosis: Diagnosis, detailed: int = 20, *, question: bool = True) -> RenderableType:
+    """The ranked cases, so many of them with the reasons for and against, and the question that would decide."""
+    sentence = VERDICTS[diagnosis.verdict].format(case=diagnosis.matches[0].case_id).replace("`", "")
+    parts: list[RenderableType] = [Text(sentence, style=f"bold {_VERDICT_STYLES[diagnosis.verdict]}")]
+    for number, match in enumerate(diagnosis.matches):
         bar = "█" * round(match.probability * 20)
         parts += [Text(), Text.assemble((match.case_id, "bold cyan"), f"  {match.probability:4.0%} ", (bar, "cyan"))]
         parts.append(Text(f"  {match.title}"))
-        for reason in match.evidence:
-            mark, colour = _REASONS[reason.kind]
-            text = Text.assemble(("  " + mark + " ", colour), reason.text)
-            text.no_wrap, text.overflow = True, "ellipsis"
-            parts.append(text)
-            parts += [_quote(line) for line in reason.lines[:1]]
-        parts.append(Text.assemble(("  fix  ", "dim"), match.fix))
-        parts.append(Text.assemble(("  see  ", "dim"), (f"repro case {match.case_id}", "bold")))
+        if number < detailed:
+            parts += _render_reasons(match)
     parts += [Text(), Text(f"none of these: {diagnosis.none:.0%}", style="dim")]
-    if diagnosis.question:
+    if question and diagnosis.question:
         parts.append(Text.assemble(("To decide: ", "bold"), diagnosis.question.text))
     return Group(*parts)
 
 
-def render_match_scores(scores: Sequence[MatchScore]) -> Table:
-    """One row a way of searching."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("way of searching")
-    for name in ("queries", "top-1", "top-3", "top-5", "MRR", "AUROC of none"):
-        table.add_column(name, justify="right")
-    for score in scores:
-        shares = [f"{value:.2f}" for value in (score.top1, score.top3, score.top5, score.mrr)]
-        table.add_row(score.name, str(score.in_scope), *shares, f"{score.auroc:.2f}")
-    return table
+def _render_reasons(match: Match) -> Iterator[Text]:
+    for reason in match.evidence:
+        mark, colour = _REASONS[reason.kind]
+        text = Text.assemble(("  " + mark + " ", colour), reason.text)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        yield text
+        yield from map(_quote, reason.lines[:1])
+    yield Text.assemble(("  fix  ", "dim"), match.fix)
+    yield Text.assemble(("  see  ", "dim"), (f"repro case {match.case_id}", "bold"))
+
+
+def render_match_report(report: MatchReport) -> RenderableType:
+    """All that was measured, one table each."""
+    parts: list[RenderableType] = []
+    for title, scores in list_match_tables(report):
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        table.add_column(title, no_wrap=True)
+        for name in MATCH_COLUMNS:
+            table.add_column(name, justify="right", no_wrap=True)
+        for score in scores:
+            table.add_row(Text(score.name), *show_match_score(score))
+        parts += [table, Text()]
+    return Group(*parts, *map(Text, list_match_facts(report)))
 
 
 def render_log_scores(scores: Sequence[ExampleScore]) -> RenderableType:

@@ -24,6 +24,7 @@ class EvidenceKind(StrEnum):
     """Where a piece of evidence comes from."""
 
     SIGN = "sign"
+    SYMPTOM = "symptom"
     AGAINST = "against"
     ERROR = "error"
     MEANING = "meaning"
@@ -47,18 +48,30 @@ class Match:
 
     case_id: str
     title: str
+    cause: str
+    """The first sentence of what goes wrong."""
     fix: str
     """The first sentence of its fix."""
     probability: float
     evidence: Sequence[Evidence] = ()
 
 
+class QuestionKind(StrEnum):
+    """What a question is about."""
+
+    SIGN = "sign"
+    SYMPTOM = "symptom"
+
+
 @dataclass(frozen=True)
 class Question:
-    """What would tell the best cases apart."""
+    """What would tell the best cases apart; answered by yes, no, or don't know."""
 
-    sign: str
+    kind: QuestionKind
+    id: str
+    """The sign, or the case whose symptom it is."""
     text: str
+    """A sign's question; a case's symptom as it stands there."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,7 @@ class Diagnosis:
                 {
                     "case": match.case_id,
                     "title": match.title,
+                    "cause": match.cause,
                     "fix": match.fix,
                     "probability": round(match.probability, 4),
                     "evidence": [
@@ -96,5 +110,7 @@ class Diagnosis:
                 }
                 for match in self.matches
             ],
-            "question": {"sign": self.question.sign, "text": self.question.text} if self.question else None,
+            "question": {"kind": self.question.kind.value, "id": self.question.id, "text": self.question.text}
+            if self.question
+            else None,
         }

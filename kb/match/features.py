@@ -6,7 +6,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from kb.evidence import CaseEvidence, Counts, load_evidence
 from kb.index import load_vectors
 from kb.match.query import Query, normalise_message
 from kb.passages import Passage, PassageKind, make_passages
+from kb.search import PassageSearch, make_search
 from kb.signs import Answer
 from repro.case import Case, Side
 
@@ -35,6 +36,11 @@ ERROR_KNOWN = 0.55
 PRIOR = 0.7
 """Added to each count: a sign that none of five runs showed is rare, not impossible."""
 
+UNTOLD = 0.3
+"""Chance that a person sees a sign of which the runs of a case tell nothing."""
+LEAST_YES, MOST_YES, FAR = 0.1, 0.9, 0.45
+"""Chance of a yes to a symptom that is nothing like the case, and to the case's own; cosine of nothing like it."""
+
 _TOKEN = re.compile(r"[a-z_]+[a-z0-9_]*|[^\x00-\x7f]", re.I)
 _STOP = frozenset(
     (
@@ -43,7 +49,7 @@ _STOP = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Library:
     """The cases as they are searched."""
 
@@ -61,6 +67,17 @@ class Library:
         """For each passage the place of its case."""
         place = {case_id: n for n, case_id in enumerate(self.case_ids)}
         return np.array([place[passage.case_id] for passage in self.passages])
+
+    @lru_cache(maxsize=256)  # noqa: B019  a library lives as long as its process
+    def encode(self, text: str) -> Vectors:
+        """The vector of a text; the last ones are remembered, since one answer looks at a text several times."""
+        vector: Vectors = self.encoder.encode([text])[0]
+        return vector
+
+    @cached_property
+    def search(self) -> PassageSearch:
+        """The search by meaning."""
+        return make_search(self.vectors)
 
     @cached_property
     def words(self) -> Any:
@@ -129,17 +146,18 @@ def tokenise(text: str) -> list[str]:
 
 def pool(scores: Scores, owners: NDArray[np.int64], count: int) -> Scores:
     """Per case the mean of its best passages."""
-    pooled = np.zeros(count)
-    for case in range(count):
-        mine = np.sort(scores[owners == case])[::-1][:POOLED]
-        pooled[case] = mine.mean() if len(mine) else 0.0
-    return pooled
+    order = np.lexsort((-scores, owners))
+    owners, scores = owners[order], scores[order]
+    places = np.arange(len(owners)) - np.searchsorted(owners, owners)
+    best = places < POOLED
+    total = np.bincount(owners[best], scores[best], count)
+    return np.asarray(total / np.maximum(np.bincount(owners[best], minlength=count), 1))
 
 
 def score_meaning(library: Library, query: Query) -> Scores:
     """Cosine of the query's texts to the passages, pooled; of several texts the mean."""
-    vectors = library.encoder.encode(query.texts())
-    scores = (library.vectors @ vectors.T).astype(float)
+    vectors = np.stack([library.encode(text) for text in query.texts()])
+    scores = library.search.score(vectors).astype(float)
     pooled = [pool(scores[:, n], library.owners, len(library.case_ids)) for n in range(scores.shape[1])]
     return np.asarray(np.mean(pooled, axis=0) * 0.5 + np.max(pooled, axis=0) * 0.5)
 
@@ -169,10 +187,48 @@ def score_signs(library: Library, query: Query) -> Scores:
     """Log likelihood of the signs' answers under each case against the background; what cannot be told is left out."""
     scores = np.zeros(len(library.case_ids))
     for sign, finding in query.telling():
+        if sign in query.told:
+            continue
         seen = finding.answer is Answer.SEEN
         for place, case_id in enumerate(library.case_ids[: library.inside]):
             scores[place] += weigh_sign(library, case_id, sign, seen) * (1.0 if seen else MISSING)
     return scores
+
+
+def score_told(library: Library, query: Query) -> Scores:
+    """Log likelihood of a person's answers, in nats: each was asked for, so it counts in full."""
+    scores = np.zeros(len(library.case_ids))
+    for sign, seen in query.told.items():
+        scores += np.log(share_answering(library, sign, seen))
+    for (case_id, symptom), seen in query.recognised.items():
+        share = share_recognising(library, case_id, symptom)
+        scores += np.log(share if seen else 1 - share)
+    return scores
+
+
+def share_answering(library: Library, sign: str, seen: bool) -> Scores:
+    """For each case the share of people who answer so when asked about a sign."""
+    shares = np.full(len(library.case_ids), UNTOLD if seen else 1 - UNTOLD)
+    for place, case_id in enumerate(library.case_ids[: library.inside]):
+        evidence = library.evidence.get(case_id)
+        counts = evidence.signs[Side.BUGGY].get(sign) if evidence else None
+        if counts is not None and counts.seen + counts.not_seen:
+            shares[place] = (counts.seen + 0.5) / (counts.seen + counts.not_seen + 1)
+            if not seen:
+                shares[place] = 1 - shares[place]
+    return shares
+
+
+def share_recognising(library: Library, case_id: str, symptom: str) -> Scores:
+    """For each case the share of people who say yes to a case's symptom: those of near cases may do so too."""
+    owner = library.case_ids.index(case_id)
+    place = next(
+        n for n in np.flatnonzero(library.owners == owner) if library.passages[int(n)].text == symptom
+    )  # fmt: skip
+    near = np.full(len(library.case_ids), -1.0)
+    np.maximum.at(near, library.owners, library.search.score(library.vectors[place : place + 1])[:, 0])
+    shares = LEAST_YES + (MOST_YES - LEAST_YES) * np.clip((near - FAR) / (1 - FAR), 0.0, 1.0)
+    return np.asarray(shares)
 
 
 def weigh_sign(library: Library, case_id: str, sign: str, seen: bool) -> float:
@@ -197,4 +253,5 @@ def measure_features(library: Library, query: Query) -> dict[str, Scores]:
         "words": score_words(library, query),
         "error": score_error(library, query),
         "signs": score_signs(library, query),
+        "told": score_told(library, query),
     }

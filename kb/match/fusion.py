@@ -51,6 +51,7 @@ def fuse(features: Mapping[str, Scores], inside: int, weights: Weights) -> Score
         + weights.words * _standardise(features["words"])
         + weights.error * features["error"]
         + weights.signs * signs
+        + weights.temperature * features["told"]
     )
 
 

@@ -1,33 +1,25 @@
 """The matcher: cases in, diagnosis out."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from kb.encoder import Encoder, load_encoder
-from kb.errors import LogError
-from kb.evidence import Counts
-from kb.match.diagnosis import Diagnosis, Evidence, EvidenceKind, Match, Question, Verdict
-from kb.match.features import Library, Scores, make_library, measure_features, weigh_sign
+from kb.match.diagnosis import Diagnosis, Question, Verdict
+from kb.match.explain import explain_match
+from kb.match.features import Library, make_library, measure_features
 from kb.match.fusion import describe_fit, fuse, load_weights, share_cases, weigh_none
 from kb.match.query import Query, make_query
-from kb.passages import PassageKind, cut_prose
-from kb.signs import Answer, Family, list_signs
-from repro.case import Case, Side
-from repro.form import SECTIONS, split_sections
+from kb.match.question import find_question
+from kb.signs import Answer
+from repro.case import Case
 
 SURE, NONE_OF_THESE = 0.5, 0.5
-TELLING = 0.8
-"""Nats that a sign must say for or against a case to be given as a reason."""
-MAX_REASONS = 4
-MAX_TEXT = 200_000
-"""Characters of a paste that are matched; of a longer one the beginning and the end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Matcher:
     """Matches pastes to cases. It holds no state of a conversation and can be shared."""
 
@@ -50,95 +42,30 @@ class Matcher:
             LogError: there is nothing to match.
 
         """
-        if not re.search(r"\w{2,}", text):
-            raise LogError("there is nothing to match: give a log, an error message, or say what you see")
-        if len(text) > MAX_TEXT:
-            text = text[: MAX_TEXT // 2] + "\n...\n" + text[-MAX_TEXT // 2 :]
-        query = make_query(text)
+        return self.diagnose_query(make_query(text), top)
+
+    def diagnose_query(
+        self, query: Query, top: int = 3, asked: Collection[Question] = (), *, always_ask: bool = False
+    ) -> Diagnosis:
+        """What a query is most likely to be.
+
+        A question comes with it where that is not sure, or, with `always_ask`, wherever an answer would tell
+        anything; none of those that were `asked` before.
+        """
         library, weights = self.library, load_weights()
         features = measure_features(library, query)
         fused = fuse(features, library.inside, weights)
         none = weigh_none(describe_fit(query, features, fused, library.inside, weights), weights)
         probabilities = share_cases(fused, library.inside, none, weights)
-        order = np.argsort(-np.asarray(probabilities), kind="stable")
-        chosen = [int(place) for place in order[:top]]
-        matches = [self._explain(query, place, probabilities[place], features) for place in chosen]
-        verdict = _judge(query, none, probabilities[chosen[0]])
-        question = (
-            self._find_question(query, [int(place) for place in order[:5]], probabilities)
-            if verdict is Verdict.UNSURE
-            else None
-        )
+        order = np.argsort(-np.asarray(probabilities), kind="stable")[:top]
+        matches = [
+            explain_match(library, self.cases[int(place)], int(place), query, probabilities[place], features["error"])
+            for place in order
+        ]
+        verdict = _judge(query, none, matches[0].probability)
+        wanted = always_ask or verdict is Verdict.UNSURE
+        question = find_question(library, query, probabilities, asked) if wanted else None
         return Diagnosis(verdict, none, matches, question)
-
-    def _explain(self, query: Query, place: int, probability: float, features: dict[str, Scores]) -> Match:
-        case = self.cases[place]
-        reasons: list[tuple[float, Evidence]] = []
-        signs = list_signs()
-        for sign, finding in query.telling():
-            seen = finding.answer is Answer.SEEN
-            gain = weigh_sign(self.library, case.id, sign, seen)
-            if seen and gain > TELLING:
-                text = f"{signs[sign].sentence} {finding.detail}".strip()
-                reasons.append((gain, Evidence(EvidenceKind.SIGN, sign, text, tuple(finding.lines[:2]))))
-            elif seen and gain < -TELLING:
-                text = f"{signs[sign].sentence} Runs of this case do not show that."
-                reasons.append((-gain / 2, Evidence(EvidenceKind.AGAINST, sign, text, tuple(finding.lines[:1]))))
-            elif not seen and gain < -TELLING:
-                text = f"Not in this log, though runs of this case show it: {signs[sign].sentence}"
-                reasons.append((-gain / 2, Evidence(EvidenceKind.AGAINST, sign, text)))
-        if features["error"][place] > 0:
-            line = query.log.error and next(
-                (one for one in query.log.lines if one.number == query.log.error.line), None
-            )
-            reasons.append((3.0, Evidence(EvidenceKind.ERROR, "error", query.error[:200], (line,) if line else ())))
-        reasons.sort(key=lambda reason: -reason[0])
-        nearest = self._find_nearest(query, place)
-        evidence = [evidence for _, evidence in reasons[:MAX_REASONS]] + nearest
-        return Match(case.id, case.title, _first_sentence(case), probability, tuple(evidence))
-
-    def _find_nearest(self, query: Query, place: int) -> list[Evidence]:
-        """The passage of the case that is nearest to what was written."""
-        told = np.array([passage.kind is not PassageKind.LOG for passage in self.library.passages])
-        mine = np.flatnonzero((self.library.owners == place) & told)
-        vectors = self.encoder.encode(query.texts()[:1])
-        nearest = self.library.passages[int(mine[int(np.argmax(self.library.vectors[mine] @ vectors[0]))])]
-        return [Evidence(EvidenceKind.MEANING, nearest.kind.value, nearest.text)]
-
-    def _find_question(self, query: Query, order: Sequence[int], probabilities: Sequence[float]) -> Question | None:
-        """The unknown sign whose answer would tell most about which of the best cases it is."""
-        signs = list_signs()
-        share = np.array([probabilities[place] for place in order])
-        share = share / share.sum()
-        best, gain = None, 0.02
-        for sign, finding in query.findings.items():
-            if finding.answer is not Answer.UNKNOWN or signs[sign].family in (Family.HEALTH, Family.MESSAGE):
-                continue
-            seen = np.array([self._seen_share(self.cases[place].id, sign) for place in order])
-            expected = _entropy(share) - sum(
-                float((share * chance).sum()) * _entropy(share * chance / max(float((share * chance).sum()), 1e-9))
-                for chance in (seen, 1 - seen)
-            )
-            if expected > gain:
-                best, gain = sign, expected
-        return Question(best, signs[best].question) if best else None
-
-    def _seen_share(self, case_id: str, sign: str) -> float:
-        evidence = self.library.evidence.get(case_id)
-        counts = evidence.signs[Side.BUGGY].get(sign) if evidence else None
-        if counts is None or not counts.seen + counts.not_seen:
-            return 0.3  # not printed by our runs: a person may see it or not
-        return _share(counts, True)
-
-
-def _share(counts: Counts, seen: bool) -> float:
-    told = counts.seen if seen else counts.not_seen
-    return (told + 0.35) / (counts.seen + counts.not_seen + 0.7)
-
-
-def _entropy(share: Scores) -> float:
-    known = share[share > 0]
-    return float(-(known * np.log(known)).sum())
 
 
 def _judge(query: Query, none: float, best: float) -> Verdict:
@@ -148,9 +75,3 @@ def _judge(query: Query, none: float, best: float) -> Verdict:
     if none > NONE_OF_THESE and none > best:
         return Verdict.NONE
     return Verdict.MATCH if best >= SURE else Verdict.UNSURE
-
-
-def _first_sentence(case: Case) -> str:
-    section = split_sections(case.readme.read_text(encoding="utf-8"))[SECTIONS[2]]
-    text = next(iter(cut_prose(section)), case.summary)
-    return re.split(r"(?<=[.!?]) ", text)[0]

@@ -1,12 +1,15 @@
 """A paste, taken apart: what a person wrote, what a program printed, and the error."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from kb.errors import LogError
 from kb.read import TrainingLog, read_text
 from kb.signs import Answer, Family, Finding, list_signs, measure_signs
 
+MAX_TEXT = 200_000
+"""Characters of a paste that are matched; of a longer one the beginning and the end."""
 MAX_PROSE = 4_000
 """Characters of what a person wrote that are looked at."""
 
@@ -15,6 +18,7 @@ _PRINTED = re.compile(
     r"^\s*[\[({<|#>$\-=*+/\\]|[=|]{2,}|\d+%\||^\s*\d|: \d|=\s*-?\d"
     r"|^\s*(?:import|from|def|class|return|for|if|with)\b|\)$|;$"
 )
+_TOLD = re.compile(r"\w*[^\W\d_]\w*(?<=..)|[^\x00-\x7f]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?", re.I)
 
@@ -30,6 +34,10 @@ class Query:
     """What a person wrote, as far as that can be told."""
     error: str
     """The exception or, without a traceback, the lines that speak of an error or a warning."""
+    told: Mapping[str, bool] = field(default_factory=dict)
+    """Signs that a person was asked about, with the answer; they stand in `findings` too."""
+    recognised: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Symptoms that a person was asked about, by case and text, with the answer."""
 
     @property
     def seen(self) -> list[str]:
@@ -55,19 +63,60 @@ class Query:
         return [part for part in parts if len(_WORD.findall(part)) >= 2] or [self.text[:1500]]
 
 
-def make_query(text: str) -> Query:
-    """Take a paste apart."""
-    log = read_text(text)
+def make_query(text: str, log: TrainingLog | None = None) -> Query:
+    """Take a paste apart; `log` is what was read of it already, where it came from a file of another form.
+
+    Raises:
+        LogError: there is nothing to match.
+
+    """
+    if not _TOLD.search(text):
+        raise LogError("there is nothing to match: give a log, an error message, or say what you see")
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT // 2] + "\n...\n" + text[-MAX_TEXT // 2 :]
+    log = log or read_text(text)
     findings = measure_signs(log)
     used = {line for one in log.series.values() for line in one.lines}
     prose: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = _WORD.findall(line)
-        if number in used or not words or _FRAME.search(line):
+    for line in log.lines:
+        words = _WORD.findall(line.text)
+        if line.number in used or not words or _FRAME.search(line.text):
             continue
-        if len(words) >= 6 or (len(words) >= 3 and not _PRINTED.search(line)):
-            prose.append(line.strip())
+        if len(words) >= 6 or (len(words) >= 3 and not _PRINTED.search(line.text)):
+            prose.append(line.text.strip())
     return Query(text, log, findings, "\n".join(prose)[:MAX_PROSE], _find_error(log))
+
+
+def join_queries(queries: Sequence[Query]) -> Query:
+    """What was said bit by bit, as one: a sign that one text shows is seen, else the latest text that tells counts."""
+    first, *rest = queries
+    for later in rest:
+        findings = dict(first.findings)
+        for sign, finding in later.findings.items():
+            if finding.answer is Answer.SEEN or (
+                finding.answer is Answer.NOT_SEEN and findings[sign].answer is not Answer.SEEN
+            ):
+                findings[sign] = finding
+        first = replace(
+            first,
+            text=f"{first.text}\n\n{later.text}",
+            log=later.log if later.log.count or later.log.error or not first.log.count else first.log,
+            findings=findings,
+            prose="\n".join(part for part in (first.prose, later.prose) if part)[-MAX_PROSE:],
+            error=later.error or first.error,
+        )
+    return first
+
+
+def tell_sign(query: Query, sign: str, seen: bool) -> Query:
+    """The query with a person's answer about a sign; it counts more than what the log tells."""
+    finding = Finding(Answer.SEEN if seen else Answer.NOT_SEEN)
+    return replace(query, findings={**query.findings, sign: finding}, told={**query.told, sign: seen})
+
+
+def tell_symptom(query: Query, case_id: str, symptom: str, seen: bool) -> Query:
+    """The query with a person's answer whether a case's symptom is what they see."""
+    return replace(query, recognised={**query.recognised, (case_id, symptom): seen})
 
 
 def _find_error(log: TrainingLog) -> str:

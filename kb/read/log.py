@@ -156,6 +156,11 @@ class TrainingLog:
         return next((value for value in reversed(self.x) if not math.isnan(value)), None)
 
     @property
+    def text(self) -> str:
+        """The lines that are kept, as one text."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
     def has_nan(self) -> bool:
         """Whether any measured value is NaN."""
         return any(math.isnan(value) for one in self.series.values() for value in one.values)

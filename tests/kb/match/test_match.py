@@ -10,7 +10,7 @@ import pytest
 
 from kb.encoder import load_encoder
 from kb.errors import LogError
-from kb.evaluate.matching import Question, load_questions, measure_auroc, score_questions
+from kb.evaluate.matching import Question, load_questions, measure_auroc, measure_calibration, score_questions
 from kb.index import Manifest, load_vectors, read_vectors, write_vectors
 from kb.match import Diagnosis, EvidenceKind, Matcher, Verdict
 from kb.passages import Passage, PassageKind
@@ -156,11 +156,41 @@ def test_bad_input(repro: Repro, arguments: tuple[str, ...], message: str) -> No
 
 
 def test_bench(matcher: Matcher) -> None:
-    questions = [Question(text, (case_id,)) for case_id, text in QUERIES] + [Question("export to ONNX fails", ())]
-    scores = score_questions(matcher, questions)
-    assert [score.name for score in scores][:3] == ["this project", "BM25", "encoder"]
-    assert scores[0].in_scope == len(QUERIES)
-    assert scores[0].top3 >= 0.9
+    questions = [Question(text, (case_id,), "symptom") for case_id, text in QUERIES]
+    questions.append(Question("export to ONNX fails: unsupported operator", ()))
+    report = score_questions(matcher, questions)
+    assert [score.name for score in report.ways][:2] == ["this project", "BM25"]
+    own = report.ways[0]
+    assert own.in_scope == len(QUERIES)
+    assert own.top3 >= 0.9
+    low, high = own.intervals["top1"]
+    assert low <= own.top1 <= high
+    assert [score.name for score in report.by_kind] == ["symptom"]
+    assert {score.name for score in report.by_family} == {"ris", "sign", "vision", "gait"}
+    assert sum(report.verdicts["in scope"].values()) == len(QUERIES)
+    assert sum(report.verdicts["none of these"].values()) == 1
+
+
+def test_bench_takes_evidence_and_cases_away(matcher: Matcher) -> None:
+    report = score_questions(matcher, [Question(text, (case_id,)) for case_id, text in QUERIES])
+    assert [score.name for score in report.without] == [
+        f"without {kind}" for kind in ("meaning", "words", "error", "signs")
+    ]
+    assert min(score.mrr for score in report.without) < report.ways[0].mrr
+    assert report.left_out > 0.7
+
+
+def test_bench_command(repro: Repro, tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text("".join(json.dumps({"query": text, "labels": [name]}) + "\n" for name, text in QUERIES[:3]))
+    assert "way of searching" in repro("bench", "match", str(path)).stdout
+    assert "| this project | 3 |" in repro("bench", "match", str(path), "--markdown").stdout
+    assert json.loads(repro("bench", "match", str(path), "--json").stdout)["ways"][0]["in_scope"] == 3
+
+
+def test_calibration() -> None:
+    assert measure_calibration([0.95, 0.85], [True, True]) == pytest.approx(0.1)
+    assert measure_calibration([0.95, 0.95], [True, False]) == pytest.approx(0.45)
 
 
 def test_auroc() -> None:

@@ -1,0 +1,1 @@
+"""The commands of `repro`. They parse options and show what the other modules compute."""
