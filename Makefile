@@ -31,8 +31,7 @@ format: setup ## Mend style
 	$(BIN)/ruff format
 
 app: setup ## Set up, then open the app on this machine
-	$(BIN)/streamlit run app/cases.py --server.address 127.0.0.1 --server.fileWatcherType none \
-		--browser.gatherUsageStats false
+	@$(BIN)/repro app
 
 docs: setup ## Set up, then build the site into site/
 	$(BIN)/python docs/generate_pages.py

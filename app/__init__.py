@@ -1,1 +1,1 @@
-"""The Streamlit app: it shows what `repro` and `kb` compute."""
+"""The Streamlit app: pages that show what `repro` and `kb` compute."""

@@ -61,6 +61,7 @@ def cli(cases: tuple[str, ...]) -> None:
 for command in (
     about_cases.case, about_cases.list_cases, about_cases.show, about_cases.diff, about_cases.verify,
     about_cases.record, about_cases.new, about_cases.completion,
+    knowledge.app,
     knowledge.read, knowledge.match, knowledge.chat, knowledge.bench,
 ):  # fmt: skip
     cli.add_command(command)

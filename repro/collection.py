@@ -69,6 +69,17 @@ class Collection:
             raise CaseError("\n".join(str(error) for error in errors))
         return cases
 
+    def load_readable(self) -> tuple[list[Case], list[CaseError]]:
+        """All cases that are valid by themselves, even where one refers to a case that is not here; and the errors."""
+        cases: list[Case] = []
+        errors: list[CaseError] = []
+        for folder in self.folders.values():
+            try:
+                cases.append(load_case(folder))
+            except CaseError as error:
+                errors.append(error)
+        return cases, errors
+
     def _explain_unknown(self, case_id: str) -> str:
         if not self.folders:
             return f'there is no case "{case_id}": no case folder was found'
@@ -110,6 +121,13 @@ def shipped_folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "cases"
     return installed if installed.is_dir() else package.parent / "cases"
+
+
+def find_examples() -> list[Path]:
+    """The logs that come with the package to try it on."""
+    package = Path(__file__).resolve().parent
+    folder = package / "examples" if (package / "examples").is_dir() else package.parent / "examples"
+    return sorted(folder.glob("*.log"))
 
 
 def _find_case_folders(root: Path) -> list[Path]:

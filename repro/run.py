@@ -171,6 +171,8 @@ def _follow(child: Child, reader: _OutputReader, limits: Limits, cancelled: thre
                 if not reader.read():
                     break
             elif child.has_ended():  # something that it started still holds the output
+                while selector.select(0) and reader.read():  # what it wrote since the last look
+                    pass
                 break
             if cancelled is not None and cancelled.is_set():
                 stopped = Outcome.CANCELLED

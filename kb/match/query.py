@@ -9,7 +9,9 @@ from kb.read import TrainingLog, read_text
 from kb.signs import Answer, Family, Finding, list_signs, measure_signs
 
 MAX_TEXT = 200_000
-"""Characters of a paste that are matched; of a longer one the beginning and the end."""
+"""Characters whose words are matched; of a longer paste the beginning and the end. The log is read whole."""
+MAX_LINES = 2_000
+"""Lines at each end of a log in which a person's own words are looked for."""
 MAX_PROSE = 4_000
 """Characters of what a person wrote that are looked at."""
 
@@ -72,13 +74,13 @@ def make_query(text: str, log: TrainingLog | None = None) -> Query:
     """
     if not _TOLD.search(text):
         raise LogError("there is nothing to match: give a log, an error message, or say what you see")
+    log = log or read_text(text)
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT // 2] + "\n...\n" + text[-MAX_TEXT // 2 :]
-    log = log or read_text(text)
     findings = measure_signs(log)
     used = {line for one in log.series.values() for line in one.lines}
     prose: list[str] = []
-    for line in log.lines:
+    for line in (*log.lines[:MAX_LINES], *log.lines[MAX_LINES:][-MAX_LINES:]):
         words = _WORD.findall(line.text)
         if line.number in used or not words or _FRAME.search(line.text):
             continue

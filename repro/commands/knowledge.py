@@ -2,12 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from repro.commands.shared import Decorator, ProgressBar, as_json_option, make_console, open_collection, print_json
 from repro.errors import ReproError
+
+if TYPE_CHECKING:
+    from repro.case import Case
+    from repro.collection import Collection
 
 
 @click.command()
@@ -57,6 +61,16 @@ def _further_cases() -> Decorator:
     )
 
 
+def load_cases(collection: "Collection") -> "list[Case]":
+    """The cases that can be matched. One that is not valid is named on standard error and left out."""
+    cases, errors = collection.load_readable()
+    for error in errors:
+        click.echo(f"repro: left out: {error}", err=True)
+    if not cases:
+        raise ReproError("there is no case to match: no valid case folder was found")
+    return cases
+
+
 @click.command()
 @click.argument("file", metavar="[FILE]", type=click.Path(), required=False)
 @click.option("--text", help="What you see, in your own words; with FILE, beside it.")
@@ -91,7 +105,7 @@ def match(
     queries = [make_query(text)] if text is not None else []
     if log:
         queries.append(make_query(log.text, log))
-    matcher = Matcher.load(open_collection(context, *further).load_all(), encoder)
+    matcher = Matcher.load(load_cases(open_collection(context, *further)), encoder)
     diagnosis = matcher.diagnose_query(join_queries(queries), top)
     if as_json:
         print_json(diagnosis.to_json())
@@ -126,8 +140,25 @@ def chat(context: click.Context, encoder: str | None, further: tuple[str, ...]) 
     from repro.commands.cases import watch_case
 
     collection, console = open_collection(context, *further), make_console()
-    matcher = Matcher.load(collection.load_all(), encoder)
+    matcher = Matcher.load(load_cases(collection), encoder)
     Chat(matcher, console, lambda case_id: watch_case(collection.load(case_id), console)).run()
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1024, 65535), help="The port.  [default: the first free one from 8501 on]")
+@click.option("--browser/--no-browser", default=True, help="Open the page in your browser.")
+def app(port: int | None, browser: bool) -> None:
+    """Open the app on this machine: diagnose a run, browse the cases, run them.
+
+    It is reached from this machine only, and it loads nothing from elsewhere.
+
+    \b
+    Example:
+      repro app --port 8600
+    """
+    from repro.serve import serve_app
+
+    serve_app(port, browser=browser)
 
 
 @click.group()
@@ -201,7 +232,7 @@ def bench_match(
     questions = [question for file in files for question in load_questions(file)]
     if not questions:
         raise ReproError(f"{files[0]}: holds no query; a line is a JSON object with query and labels")
-    matcher = Matcher.load(open_collection(context).load_all(), encoder)
+    matcher = Matcher.load(load_cases(open_collection(context)), encoder)
     with ProgressBar(len(questions), "queries") as advance:
         report = score_questions(matcher, questions, advance, load_encoder(peer) if peer else None)
     if as_json:

@@ -16,7 +16,21 @@ import pytest
 from repro import __version__
 from tests.conftest import TOML, MakeCase, Repro, write_script
 
-COMMANDS = ["bench", "case", "chat", "completion", "diff", "list", "match", "new", "read", "record", "show", "verify"]
+COMMANDS = [
+    "app",
+    "bench",
+    "case",
+    "chat",
+    "completion",
+    "diff",
+    "list",
+    "match",
+    "new",
+    "read",
+    "record",
+    "show",
+    "verify",
+]
 
 
 def test_version(repro: Repro) -> None:

@@ -1,0 +1,189 @@
+"""Diagnose: paste, type or drop what there is of a broken run, and talk about it until it is clear."""
+
+import streamlit as st
+
+from app.cards import show_match
+from app.charts import draw_series
+from app.shared import MAX_PASTE, share_examples, share_matcher
+from app.words import as_text, excerpt
+from kb.dialogue import Answered, Conversation, Reaction, Reply, Said, reply_to
+from kb.match import Verdict
+from kb.match.diagnosis import Question, QuestionKind
+from kb.read import read_bytes
+from kb.signs import list_signs
+from kb.transcript import write_transcript
+from repro.errors import ReproError
+from repro.serve import MAX_UPLOAD_MIB
+
+SHOWN_CHARACTERS = 20_000
+MANY_LINES, LONG_TEXT = 12, 240  # a text of more lines scrolls in a box of this height, in pixels
+VERDICTS = {
+    Verdict.MATCH: (st.success, "This is most likely it."),
+    Verdict.UNSURE: (st.info, "Not sure yet. These are the closest."),
+    Verdict.HEALTHY: (
+        st.success,
+        "Nothing in it looks wrong: the curves fall and settle. If something is, say what you expected instead. "
+        "The nearest cases:",
+    ),
+    Verdict.NONE: (
+        st.warning,
+        "None of the cases fits. What helps next: the whole log from its first line, the full traceback, or what you "
+        "expected to see. The nearest, for what they are worth:",
+    ),
+}
+
+# ---- set things up ---------------------------------------------------------------------------
+
+if "conversation" not in st.session_state:
+    st.session_state.conversation = Conversation()
+    st.session_state.problem = ""
+
+
+def say(text: str, data: bytes | None = None, name: str = "") -> None:
+    """Add what somebody pasted or dropped; what cannot be read is told and changes nothing."""
+    st.session_state.problem = ""
+    try:
+        if len(text) > MAX_PASTE:
+            raise ReproError(f"the text has {len(text):,} characters; {MAX_PASTE:,} are the limit. Drop it as a file")
+        log = read_bytes(data, name) if data is not None else None
+        changed = st.session_state.conversation.say(log.text if log else text, log, name)
+        reply_to(share_matcher(), changed)
+        st.session_state.conversation = changed
+    except ReproError as error:
+        st.session_state.problem = str(error)
+
+
+def answer(question: Question, reaction: Reaction) -> None:
+    """Add the answer to a question."""
+    st.session_state.conversation = st.session_state.conversation.answer(question, reaction)
+
+
+def take_back() -> None:
+    """Leave out the last turn."""
+    st.session_state.conversation = st.session_state.conversation.take_back()
+    st.session_state.problem = ""
+
+
+def start_anew() -> None:
+    """Forget all turns."""
+    st.session_state.conversation = Conversation()
+    st.session_state.problem = ""
+
+
+# ---- draw the page ---------------------------------------------------------------------------
+
+
+def show_empty() -> None:
+    """What to do here, and examples to click."""
+    st.markdown(
+        "Paste a training log, an error, or say what you see. You get the closest failures that others had, why each "
+        "fits, the fix, and a script that shows it. Nothing leaves this machine."
+    )
+    st.caption("Or try one of these:")
+    examples = share_examples()
+    for row in range(0, len(examples), 2):
+        for column, (name, text) in zip(st.columns(2), list(examples.items())[row : row + 2], strict=False):
+            column.button(name, key=f"example {name}", on_click=say, args=(text,), width="stretch")
+
+
+def show_turn(turn: Said | Answered) -> None:
+    """What a person said, as text."""
+    with st.chat_message("user"):
+        if isinstance(turn, Answered):
+            st.markdown(f"{as_text(turn.question.text)} **{turn.reaction.value}**")
+            return
+        if turn.name:
+            st.caption(as_text(turn.name))
+        many = turn.text.count("\n") > MANY_LINES
+        st.code(turn.text[:SHOWN_CHARACTERS], language=None, wrap_lines=True, height=LONG_TEXT if many else "content")
+
+
+def show_reply(reply: Reply) -> None:
+    """What was understood, the cases, and the question that would decide."""
+    with st.chat_message("assistant"):
+        show_understood(reply)
+        box, sentence = VERDICTS[reply.diagnosis.verdict]
+        box(sentence)
+        log = reply.query.log if reply.query.log.count else None
+        for number, match in enumerate(reply.diagnosis.matches):
+            show_match(match, log, opened=number == 0)
+        st.caption(f"None of these: {reply.diagnosis.none:.0%}")
+        if reply.diagnosis.question and not reply.settled:
+            ask(reply.diagnosis.question, vague=reply.vague)
+
+
+def show_understood(reply: Reply) -> None:
+    """The series of the log, and its lines that matter."""
+    query = reply.query
+    if not query.log.count and not query.log.error:
+        return
+    signs = list_signs()
+    seen = [(signs[name], query.findings[name]) for name in query.seen]
+    st.markdown(
+        f"Read **{query.log.line_count:,} lines**: {query.log.count:,} records of {len(query.log.series)} series."
+    )
+    draw_series(query.log)
+    with st.expander("What stands out, and the lines that show it", icon=":material/search:"):
+        for sign, finding in seen:
+            st.markdown(f"- {as_text(sign.sentence)} {as_text(finding.detail)}")
+        text = excerpt(query.log, [line for _, finding in seen for line in finding.lines[:2]])
+        if text:
+            st.code(text, language=None)
+        for note in query.log.notes:
+            st.caption(as_text(note))
+
+
+def ask(question: Question, *, vague: bool) -> None:
+    """The question with its three answers."""
+    with st.container(border=True):
+        if vague:
+            st.caption("More words, or the log itself, would help more than an answer.")
+        lead = "Do you see this? " if question.kind is QuestionKind.SYMPTOM else ""
+        st.markdown(f"**To decide:** {lead}{as_text(question.text)}")
+        with st.container(horizontal=True):
+            for reaction in Reaction:
+                label = reaction.value.capitalize()
+                st.button(label, key=f"answer {reaction.name}", on_click=answer, args=(question, reaction))
+
+
+def show_tools(conversation: Conversation) -> None:
+    """Take back, start anew, download."""
+    with st.container(horizontal=True):
+        st.button("Take back", icon=":material/undo:", on_click=take_back)
+        st.button("Start anew", icon=":material/restart_alt:", on_click=start_anew)
+        st.download_button(
+            "Download", lambda: write_transcript(share_matcher(), conversation), "diagnosis.md", "text/markdown",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+
+def take_input() -> None:
+    """The box at the bottom: text, and files of any kind that can be read."""
+    given = st.chat_input(
+        "Paste a log or an error, or say what you see", accept_file="multiple", max_upload_size=MAX_UPLOAD_MIB
+    )
+    if not given:
+        return
+    if given.text.strip():
+        say(given.text)
+    for file in given.files:
+        say("", file.getvalue(), file.name)
+    st.rerun()
+
+
+st.title("What is wrong with this run?")
+conversation: Conversation = st.session_state.conversation
+if conversation.turns:
+    for turn in conversation.turns:
+        show_turn(turn)
+    try:
+        show_reply(reply_to(share_matcher(), conversation))
+    except ReproError as error:
+        st.error(as_text(str(error)))
+    show_tools(conversation)
+else:
+    show_empty()
+if st.session_state.problem:
+    st.error(as_text(st.session_state.problem))
+take_input()
+share_matcher()  # ready before the first paste

@@ -1,0 +1,57 @@
+"""The app as a person meets it: started by the command, seen in a real browser."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from repro.serve import find_port
+
+HEALTHY_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def app_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app, started by `repro app` on a free port."""
+    port = find_port(None)
+    log = tmp_path_factory.mktemp("app") / "app.log"
+    command = [sys.executable, "-m", "repro", "app", "--no-browser", "--port", str(port)]
+    began = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
+        print(f"healthy {time.monotonic() - began:.2f} s after the command")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    end = time.monotonic() + HEALTHY_SECONDS
+    while True:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < end, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as answer:
+                if answer.read() == b"ok":
+                    return
+        except OSError:
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> dict[str, str]:
+    """Where Debian's chromium and its driver are."""
+    found = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+    if not all(found.values()):
+        pytest.skip("needs chromium and chromium-driver: apt-get install chromium chromium-driver")
+    return {name: path for name, path in found.items() if path}
