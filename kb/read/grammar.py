@@ -77,6 +77,7 @@ _MASKED = re.compile(
     r"|\|\|[^|\s]{0,12}\|\|[_\u2082]?(?:2|\u2082)?"
     r"|(?<![|\w])\|[A-Za-z]\w{0,5}-[A-Za-z]\w{0,5}\|"
     r"|\bcuda:\d+|\bgpu:\d+|\bcpu:\d+"
+    r"|\([-+]?(?:inf|nan|\d[\d.e+-]*) ?-+> ?[-+]?\d[\d.e+-]*\)"  # the best so far, and the new one
 )
 _BAR = re.compile(
     r"\d{1,3}(?:\.\d+)?%\s?\|[^|\n]{0,400}\|"  # tqdm
@@ -87,7 +88,7 @@ _BAR = re.compile(
 )
 _BAR_TIMES = re.compile(
     r"(?P<done>\d+)/(?P<total>\d+|\?) ?\[[\d:?]+<[\d:?]+(?:, *[\d.?]{1,12} {0,3}(?:[A-Za-z]{1,12}/s|"
-    r"s/[A-Za-z]{1,12}))?,? ?"
+    r"s/[A-Za-z]{1,12}))?,? ?\]?"
     r"|\d+/\d+ \[[\d:]*(?:<[\d:]*)?(?:, *[\d.]*)?$"  # cut off at the edge of the terminal
     r"|\d+it \[[\d:?]+, *[\d.?]+ *(?:it/s|s/it),? ?"
     r"|\d+/\d+ [\d.]+(?:it/s|s/it) [\d.:]+s?(?:<[\d.:]+s?)?"

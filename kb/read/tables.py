@@ -94,6 +94,8 @@ def name_columns(cells: list[str]) -> tuple[Name, ...]:
         )
         if has_validation and name.role is Role.METRIC and name.base == "acc" and not name.split:
             name = Name(name.role, name.base, Split.VAL, name.own)  # fastai and notebooks measure it on validation
+        if cells[0].lower() == "classes" and name.role is Role.METRIC:
+            name = Name(name.role, name.base, Split.VAL, name.own)  # ultralytics measures these on validation
         if name.role is Role.OTHER and cell.lower() in ("p", "r"):
             name = Name(Role.METRIC, cell.lower(), own=cell.lower())
         if cell == "E" and "#" in cells:

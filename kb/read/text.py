@@ -27,6 +27,8 @@ _HEADING = re.compile(
     re.I,
 )
 _DIGITS = re.compile(r"\d+")
+_SUBSET = re.compile(r"\| (valid|test|train) on '[^']*' subset \|")
+"""fairseq before version 0.10."""
 _ELLIPSIS = re.compile(r"\W*(?:\.{2,}|\u2026|\u7701\u7565)\W*")
 _GLUED = re.compile(r"^(.{0,600}?\d+/\S{1,12} \[\d+:\d+<[^\]]{0,2000}\])([A-Za-z{].*)$")
 """A bar with a message behind it that another stream printed before the bar's line ended."""
@@ -162,6 +164,8 @@ class TextReader:
         """Read a line, or what a bar says; whether nothing at all was in it, whatever its digits."""
         if bar is None and self._feed_table(text, number):
             return False
+        if "subset" in text:
+            text = _SUBSET.sub(r"| \1 |", text)
         if text.startswith("metrics {"):  # a case's own last line sums the run up
             return False
         if _ELLIPSIS.fullmatch(text):
