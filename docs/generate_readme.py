@@ -27,8 +27,22 @@ SYSTEM_NAMES = {
     System.SIGN: "sign: continuous sign-language recognition, MobileNetV3, BiLSTM and CTC",
     System.RIS: "ris: covariance of a RIS panel with a source-count head, AMP, EMA and accumulation",
     System.VISION: "vision: waste-image classifier, EVA-02, on Apple MPS",
+    System.DATA: "data: what goes into the model",
+    System.MODEL: "model: how it is built",
+    System.LOSS: "loss: what is minimised",
+    System.LOOP: "loop: the training loop itself",
+    System.OPTIM: "optim: optimizer and learning rate",
+    System.PREC: "prec: half precision",
+    System.EVAL: "eval: how it is measured",
+    System.CKPT: "ckpt: saving and loading",
+    System.LM: "lm: language models",
+    System.GAN: "gan: adversarial training",
+    System.SSL: "ssl: self-supervised training",
+    System.FIT: "fit: generalisation",
+    System.ENV: "env: devices, types, memory, seeds",
+    System.DIST: "dist: several processes",
 }
-"""What a system was, where its id does not say it."""
+"""What a system or a family of cases is."""
 
 
 def make_transcript() -> str:

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kb.voices import load_voices
 from repro.case import Case, Side
 from repro.form import SECTIONS, find_blocks, split_sections
 
 MAX_WORDS = 120
 """Words of a passage: about what the encoder reads of one text."""
+MAX_VOICE = 800
+"""Characters of a voice: about the same."""
 LOG_LINES = 12
 """Lines of the recorded log in a passage: its beginning and its end."""
 
@@ -25,6 +28,7 @@ class PassageKind(StrEnum):
     FIX = "fix"
     ERROR = "error"
     LOG = "log"
+    VOICE = "voice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ def make_passages(case: Case) -> list[Passage]:
         (PassageKind.LOG, "\n".join(block.splitlines()[:LOG_LINES]))
         for block in find_blocks(sections.get(SECTIONS[0], ""), "log")
     ]
+    texts += [(PassageKind.VOICE, voice[:MAX_VOICE]) for voice in load_voices().get(case.id, ())]
     return [Passage(case.id, kind, text) for kind, text in texts]
 
 

@@ -127,7 +127,12 @@ _REASONS = {
 def render_diagnosis(diagnosis: Diagnosis, detailed: int = 20, *, question: bool = True) -> RenderableType:
     """The ranked cases, so many of them with the reasons for and against, and the question that would decide."""
     sentence = VERDICTS[diagnosis.verdict].format(case=diagnosis.matches[0].case_id).replace("`", "")
+    normal = diagnosis.normal
+    if normal:
+        sentence = f"This is normal: {normal.title}."
     parts: list[RenderableType] = [Text(sentence, style=f"bold {_VERDICT_STYLES[diagnosis.verdict]}")]
+    if normal:
+        parts += [Text(normal.reason), Text.assemble(("not if ", "bold"), normal.not_if)]
     for number, match in enumerate(diagnosis.matches):
         bar = "█" * round(match.probability * 20)
         parts += [Text(), Text.assemble((match.case_id, "bold cyan"), f"  {match.probability:4.0%} ", (bar, "cyan"))]

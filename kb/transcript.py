@@ -31,7 +31,11 @@ def write_transcript(matcher: Matcher, conversation: Conversation) -> str:
 
 
 def _write_diagnosis(diagnosis: Diagnosis) -> Iterator[str]:
-    yield VERDICTS[diagnosis.verdict].format(case=diagnosis.matches[0].case_id)
+    if diagnosis.normal:
+        normal = diagnosis.normal
+        yield f"This is normal: {_escape(normal.title)}. {_escape(normal.reason)} Not if: {_escape(normal.not_if)}"
+    else:
+        yield VERDICTS[diagnosis.verdict].format(case=diagnosis.matches[0].case_id)
     for number, match in enumerate(diagnosis.matches, 1):
         yield "\n".join(
             [f"{number}. **{match.case_id}** ({match.probability:.0%}): {_escape(match.title)}", *_write_reasons(match)]

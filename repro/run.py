@@ -226,7 +226,8 @@ def _judge(ending: Ending, stopped: Outcome | None, reader: _OutputReader, limit
 
 
 def _lacks_memory(ending: Ending) -> bool:
-    return ending.error.endswith("MemoryError") or "can't allocate memory" in ending.message
+    name = ending.error.rpartition(".")[2]  # torch's OutOfMemoryError is about a device
+    return name in ("MemoryError", "_ArrayMemoryError") or "can't allocate memory" in ending.message
 
 
 def _explain_signal(number: int) -> str:

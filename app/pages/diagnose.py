@@ -103,7 +103,12 @@ def show_reply(reply: Reply) -> None:
     with st.chat_message("assistant"):
         show_understood(reply)
         box, sentence = VERDICTS[reply.diagnosis.verdict]
-        box(sentence)
+        normal = reply.diagnosis.normal
+        if normal:
+            box(f"This is normal: {as_text(normal.title)}.")
+            st.markdown(f"{as_text(normal.reason)}\n\n**Not if** {as_text(normal.not_if)}")
+        else:
+            box(sentence)
         log = reply.query.log if reply.query.log.count else None
         for number, match in enumerate(reply.diagnosis.matches):
             show_match(match, log, opened=number == 0)

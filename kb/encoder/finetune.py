@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 class Recipe:
     """How a model is fine-tuned."""
 
-    steps: int = 100
+    steps: int = 150
     batch: int = 40
     """Cases a step, one pair of each: no pair has its own case among its negatives."""
     learning_rate: float = 2e-5
     warmup: float = 0.1
     """Share of the steps."""
-    max_tokens: int = 64
+    max_tokens: int = 80
     """Of a text while training, which takes time by the token."""
     clip_norm: float = 1.0
     seed: int = 0

@@ -1,4 +1,6 @@
-"""Training pairs for an encoder, made from the cases alone: what somebody might paste, and a passage of its case.
+"""Training pairs for an encoder, made from the cases: what somebody might paste, and a passage of its case.
+
+`kb.voices` has further descriptions of each case, in other words than the case's own.
 
 What is pasted is rendered anew for every pair: a symptom with words left out or shortened to a title, the error below a
 traceback, the recorded log in another print style with other names and numbers.
@@ -12,9 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kb.read import TrainingLog, read_text
+from kb.voices import load_voices
 from repro.case import Case, Side
 from repro.form import split_sections
 
+VOICED = 0.5
+"""Share of the pairs whose paste is one of the voices."""
 LOG_LINES = 14
 """Records of a log that is pasted; real ones are about as long."""
 
@@ -37,6 +42,8 @@ class CaseTexts:
 
     case_id: str
     symptoms: Sequence[str]
+    voices: Sequence[str]
+    """What others would say who see this."""
     headline: str
     """Title and summary."""
     error: str
@@ -70,6 +77,7 @@ def gather_texts(case: Case) -> CaseTexts:
     return CaseTexts(
         case_id=case.id,
         symptoms=case.symptoms,
+        voices=load_voices().get(case.id, ()),
         headline=f"{case.title}. {case.summary}",
         error=case.expect.buggy.error or "",
         log_text=log.read_text(encoding="utf-8") if log.is_file() else "",
@@ -89,6 +97,11 @@ def _strip_markup(text: str) -> str:
 def make_pair(texts: CaseTexts, rng: random.Random) -> Pair:
     """One pair of a case: a paste, and a passage that it was not made from."""
     symptom, other = rng.sample(list(texts.symptoms), 2)
+    if texts.voices and rng.random() < VOICED:
+        voice = rng.choice(texts.voices)
+        said = rng.choice([voice, voice, drop_words(voice, rng) if "\n" not in voice else voice])
+        passage = rng.choice([symptom, other, *texts.explanations, *(one for one in texts.voices if one != voice)])
+        return Pair(texts.case_id, said, passage)
     passage = rng.choice([other, other, *texts.explanations])
     kinds: list[Callable[[], str]] = [
         lambda: symptom,

@@ -196,7 +196,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--base", default=BASE, help="name on the hub, or folder (default: %(default)s)")
     parser.add_argument("--posts", type=Path, help="JSON Lines of posts from outside: query, labels")
     parser.add_argument("--folds", type=int, default=4, help="folds of held-out cases; 0: none (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=100, help="of one training (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=150, help="of one training (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="processors to use (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=SHIPPED_MODEL, help="folder to write (default: the shipped one)")

@@ -246,9 +246,9 @@ class _DensePeer:
 def _answer(one: _Measured, inside: int, weights: "Weights") -> Answer:
     from kb.match.fusion import describe_fit, fuse, share_cases, weigh_none
 
-    fused = fuse(one.features, inside, weights)
-    none = weigh_none(describe_fit(one.query, one.features, fused, inside, weights), weights)
-    shares = np.asarray(share_cases(fused, inside, none, weights))
+    fused = fuse(one.query, one.features, inside, weights)
+    none = weigh_none(describe_fit(one.query, one.features, fused, inside), weights)
+    shares = np.asarray(share_cases(fused, inside, none))
     return Answer(_rank(fused[:inside], one.places), 1 - none, float(shares.max()))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kb.normal import NormalAnswer
 from kb.read.log import LogLine
 
 SCHEMA = 1
@@ -84,6 +85,8 @@ class Diagnosis:
     matches: Sequence[Match]
     """Best first."""
     question: Question | None = None
+    normal: NormalAnswer | None = None
+    """Why what was shown is as it should be, where that is the answer."""
 
     def to_json(self) -> dict[str, Any]:
         """The documented form, `schema` 1."""
@@ -112,5 +115,8 @@ class Diagnosis:
             ],
             "question": {"kind": self.question.kind.value, "id": self.question.id, "text": self.question.text}
             if self.question
+            else None,
+            "normal": {key: getattr(self.normal, key) for key in ("id", "title", "reason", "not_if")}
+            if self.normal
             else None,
         }

@@ -23,7 +23,7 @@ def explain_match(
     library: Library, case: Case, place: int, query: Query, probability: float, errors: Scores
 ) -> Match:  # fmt: skip
     """The case as an answer, with at most `MAX_REASONS` reasons, strongest first, and the passage that is nearest."""
-    reasons = [*_weigh_signs(library, case, query), *_recall_answers(case, query)]
+    reasons = [*_weigh_signs(library, place, query), *_recall_answers(case, query)]
     if errors[place] > 0:
         at = query.log.error.line if query.log.error else None
         lines = tuple(line for line in query.log.lines if line.number == at)[:1]
@@ -36,12 +36,12 @@ def explain_match(
     return Match(case.id, case.title, cause, fix, probability, tuple(evidence))
 
 
-def _weigh_signs(library: Library, case: Case, query: Query) -> list[tuple[float, Evidence]]:
+def _weigh_signs(library: Library, place: int, query: Query) -> list[tuple[float, Evidence]]:
     signs = list_signs()
     reasons: list[tuple[float, Evidence]] = []
     for sign, finding in query.telling():
         seen = finding.answer is Answer.SEEN
-        gain = weigh_sign(library, case.id, sign, seen)
+        gain = weigh_sign(library, place, sign, seen)
         sentence = signs[sign].sentence
         told = TOLD_GAIN if sign in query.told else 0.0
         if seen and gain > TELLING:
@@ -68,7 +68,7 @@ def _recall_answers(case: Case, query: Query) -> list[tuple[float, Evidence]]:
 
 def _find_nearest(library: Library, place: int, query: Query) -> Evidence:
     """The passage of the case that is nearest to what was written."""
-    told = np.array([passage.kind is not PassageKind.LOG for passage in library.passages])
+    told = np.array([passage.kind not in (PassageKind.LOG, PassageKind.VOICE) for passage in library.passages])
     mine = np.flatnonzero((library.owners == place) & told)
     vectors = library.encode(query.texts()[0])
     nearest = library.passages[int(mine[int(np.argmax(library.vectors[mine] @ vectors))])]

@@ -17,6 +17,7 @@ from kb.encoder import Encoder, Vectors
 from kb.evidence import CaseEvidence, Counts, load_evidence
 from kb.index import load_vectors
 from kb.match.query import Query, normalise_message
+from kb.normal import PREFIX, load_answers
 from kb.passages import Passage, PassageKind, make_passages
 from kb.search import PassageSearch, make_search
 from kb.signs import Answer
@@ -25,7 +26,7 @@ from repro.case import Case, Side
 Scores = NDArray[np.float64]
 
 OUTSIDE = Path(__file__).parents[1] / "data" / "outside.toml"
-POOLED = 3
+POOLED = 4
 """Best passages of a case whose mean counts: one alone is luck, all of them drown the one that fits."""
 SIGN_FLOOR, SIGN_CEILING = -1.2, 3.0
 """Limits of what one sign may say for or against a case, in nats: logs vary in more ways than our runs."""
@@ -100,15 +101,27 @@ class Library:
         return found
 
     @cached_property
-    def background(self) -> dict[str, Counts]:
+    def gains(self) -> dict[str, tuple[Scores, Scores]]:
+        """For each sign what "not seen" and "seen" say for each case, in nats."""
+        known = [self.evidence.get(case_id) for case_id in self.case_ids[: self.inside]]
+        buggy = [one.signs[Side.BUGGY] if one else {} for one in known]
+        return {
+            sign: (
+                np.array([_measure_gain(signs.get(sign), background, False) for signs in buggy]),
+                np.array([_measure_gain(signs.get(sign), background, True) for signs in buggy]),
+            )
+            for sign, background in self._count_background().items()
+        }
+
+    def _count_background(self) -> dict[str, Counts]:
         """How often each sign is seen over all runs of all cases, broken and mended."""
-        total: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        total: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         for one in self.evidence.values():
             for side in Side:
                 for sign, counts in one.signs[side].items():
                     total[sign][0] += counts.seen
                     total[sign][1] += counts.not_seen
-        return {sign: Counts(int(seen), int(no), 0) for sign, (seen, no) in total.items()}
+        return {sign: Counts(seen, no, 0) for sign, (seen, no) in total.items()}
 
 
 def make_library(cases: Sequence[Case], encoder: Encoder) -> Library:
@@ -125,8 +138,11 @@ def gather_passages(cases: Sequence[Case]) -> list[Passage]:
 
 
 def load_outside(known: Container[str]) -> list[Passage]:
-    """What the library does not hold; a row that has become a case is passed over."""
+    """What the library does not hold, and what is normal; a row that has become a case is passed over."""
     passages: list[Passage] = []
+    for answer in load_answers().values():
+        passages += [Passage(PREFIX + answer.id, PassageKind.SYMPTOM, text) for text in answer.asked]
+        passages.append(Passage(PREFIX + answer.id, PassageKind.CAUSE, answer.reason))
     for topic, row in tomllib.loads(OUTSIDE.read_text(encoding="utf-8")).items():
         if topic not in known:
             passages += [Passage(topic, PassageKind.SYMPTOM, text) for text in row["texts"]]
@@ -187,11 +203,9 @@ def score_signs(library: Library, query: Query) -> Scores:
     """Log likelihood of the signs' answers under each case against the background; what cannot be told is left out."""
     scores = np.zeros(len(library.case_ids))
     for sign, finding in query.telling():
-        if sign in query.told:
-            continue
-        seen = finding.answer is Answer.SEEN
-        for place, case_id in enumerate(library.case_ids[: library.inside]):
-            scores[place] += weigh_sign(library, case_id, sign, seen) * (1.0 if seen else MISSING)
+        if sign not in query.told and sign in library.gains:
+            seen = finding.answer is Answer.SEEN
+            scores[: library.inside] += library.gains[sign][int(seen)] * (1.0 if seen else MISSING)
     return scores
 
 
@@ -231,14 +245,16 @@ def share_recognising(library: Library, case_id: str, symptom: str) -> Scores:
     return np.asarray(shares)
 
 
-def weigh_sign(library: Library, case_id: str, sign: str, seen: bool) -> float:
+def weigh_sign(library: Library, place: int, sign: str, seen: bool) -> float:
     """What one answer says for a case (or, below 0, against it), in nats; 0 where its runs do not tell."""
-    evidence = library.evidence.get(case_id)
-    counts = evidence.signs[Side.BUGGY].get(sign) if evidence else None
+    return float(library.gains[sign][int(seen)][place]) if sign in library.gains else 0.0
+
+
+def _measure_gain(counts: Counts | None, background: Counts, seen: bool) -> float:
     if counts is None or not counts.seen + counts.not_seen:
         return 0.0
-    gain = math.log(_rate(counts, seen, PRIOR) / _rate(library.background.get(sign, Counts()), seen, 2.0))
-    return float(np.clip(gain, SIGN_FLOOR, SIGN_CEILING))
+    gain = math.log(_rate(counts, seen, PRIOR) / _rate(background, seen, 2.0))
+    return min(max(gain, SIGN_FLOOR), SIGN_CEILING)
 
 
 def _rate(counts: Counts, seen: bool, prior: float) -> float:

@@ -1,7 +1,6 @@
 """How the kinds of evidence are weighed: a few readable numbers, and the probability of none of the cases.
 
-The weights of the kinds were chosen by hand on queries from outside; those of `none` are fitted by `kb.match.fit`,
-which writes `kb/data/fusion.toml`.
+All numbers are fitted by `kb.match.fit`, which writes `kb/data/fusion.toml`.
 """
 
 import math
@@ -18,6 +17,8 @@ from kb.match.query import Query
 from kb.signs import Answer
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "fusion.toml"
+FEW_WORDS = 12.0
+"""Words at which a paste has said about as much as it takes to trust its ranking in full."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,17 @@ class Weights:
     words: float
     error: float
     signs: float
-    temperature: float
+    vague: float
+    """How much less the evidence counts in a paste of a few words."""
     none: Mapping[str, float]
     """By name of the feature, and `bias`; each feature is centred and scaled first."""
     centre: Mapping[str, float]
     scale: Mapping[str, float]
+
+    @property
+    def kinds(self) -> dict[str, float]:
+        """What is added up for a case, by the kind of evidence."""
+        return {"meaning": self.meaning, "words": self.words, "error": self.error, "signs": self.signs}
 
 
 @cache
@@ -42,17 +49,16 @@ def load_weights(path: Path = WEIGHTS) -> Weights:
     return Weights(**data["kinds"], none=data["none"], centre=data["centre"], scale=data["scale"])
 
 
-def fuse(features: Mapping[str, Scores], inside: int, weights: Weights) -> Scores:
-    """One score for each case and each thing outside, in nats times the temperature."""
+def stack_evidence(features: Mapping[str, Scores], inside: int) -> dict[str, Scores]:
+    """The evidence in the units in which it is weighed, for each case and each thing outside."""
     signs = features["signs"].copy()
     signs[inside:] = 0.0
-    return (
-        weights.meaning * _standardise(features["meaning"])
-        + weights.words * _standardise(features["words"])
-        + weights.error * features["error"]
-        + weights.signs * signs
-        + weights.temperature * features["told"]
-    )
+    return {
+        "meaning": _standardise(features["meaning"]),
+        "words": _standardise(features["words"]),
+        "error": features["error"],
+        "signs": signs,
+    }
 
 
 def _standardise(scores: Scores) -> Scores:
@@ -60,23 +66,37 @@ def _standardise(scores: Scores) -> Scores:
     return (scores - scores.mean()) / spread if spread > 1e-9 else np.zeros_like(scores)
 
 
-def describe_fit(
-    query: Query, features: Mapping[str, Scores], fused: Scores, inside: int, weights: Weights
-) -> dict[str, float]:
+def trust_words(count: int, vague: float) -> float:
+    """How far the evidence of a paste of so many words is trusted, from 0 to 1."""
+    return 1 / (1 + max(vague, 0.0) * math.exp(-count / FEW_WORDS))
+
+
+def fuse(query: Query, features: Mapping[str, Scores], inside: int, weights: Weights) -> Scores:
+    """One score for each case and each thing outside, in nats."""
+    stacked = stack_evidence(features, inside)
+    total = np.sum([weights.kinds[kind] * stacked[kind] for kind in stacked], axis=0)
+    return np.asarray(trust_words(len(query.text.split()), weights.vague) * total + features["told"])
+
+
+def describe_fit(query: Query, features: Mapping[str, Scores], fused: Scores, inside: int) -> dict[str, float]:
     """What tells whether any case fits at all."""
-    share = np.exp((fused - fused.max()) / weights.temperature)
+    share = np.exp(fused - fused.max())
     within = float(share[:inside].sum() / share.sum())
+    cases = np.sort(share[:inside] / share[:inside].sum())[::-1]
     top = int(np.argmax(fused[:inside]))
     known = float(features["error"][:inside].max())
     healthy = query.findings["healthy-curves"].answer is Answer.SEEN and len(query.seen) < 4
     return {
         "within": math.log((within + 1e-3) / (1 - within + 1e-3)),
+        "first": float(cases[0]),
+        "margin": float(cases[0] - cases[1]) if len(cases) > 1 else 1.0,
         "meaning": float(features["meaning"][top]),
         "words": float(features["words"][top]),
         "error": known,
         "unknown_error": float(bool(query.error) and known < ERROR_KNOWN),
         "healthy": float(healthy),
         "signs": float(features["signs"][top]),
+        "told": float(features["told"][top] - np.median(features["told"])),
     }
 
 
@@ -88,7 +108,7 @@ def weigh_none(fit: Mapping[str, float], weights: Weights) -> float:
     return 1 / (1 + math.exp(min(max(-total, -50), 50)))
 
 
-def share_cases(fused: Scores, inside: int, none: float, weights: Weights) -> Sequence[float]:
+def share_cases(fused: Scores, inside: int, none: float) -> Sequence[float]:
     """Probability of each case; with `none` they add up to 1."""
-    share = np.exp((fused[:inside] - fused[:inside].max()) / weights.temperature)
+    share = np.exp(fused[:inside] - fused[:inside].max())
     return [float(value) for value in (1 - none) * share / share.sum()]

@@ -9,10 +9,11 @@ import numpy as np
 from kb.encoder import Encoder, load_encoder
 from kb.match.diagnosis import Diagnosis, Question, Verdict
 from kb.match.explain import explain_match
-from kb.match.features import Library, make_library, measure_features
+from kb.match.features import Library, Scores, make_library, measure_features
 from kb.match.fusion import describe_fit, fuse, load_weights, share_cases, weigh_none
 from kb.match.query import Query, make_query
 from kb.match.question import find_question
+from kb.normal import PREFIX, NormalAnswer, load_answers
 from kb.signs import Answer
 from repro.case import Case
 
@@ -54,22 +55,35 @@ class Matcher:
         """
         library, weights = self.library, load_weights()
         features = measure_features(library, query)
-        fused = fuse(features, library.inside, weights)
-        none = weigh_none(describe_fit(query, features, fused, library.inside, weights), weights)
-        probabilities = share_cases(fused, library.inside, none, weights)
+        fused = fuse(query, features, library.inside, weights)
+        none = weigh_none(describe_fit(query, features, fused, library.inside), weights)
+        probabilities = share_cases(fused, library.inside, none)
         order = np.argsort(-np.asarray(probabilities), kind="stable")[:top]
         matches = [
             explain_match(library, self.cases[int(place)], int(place), query, probabilities[place], features["error"])
             for place in order
         ]
-        verdict = _judge(query, none, matches[0].probability)
+        normal = _find_normal(library, query, fused)
+        verdict = _judge(query, none, matches[0].probability, normal)
         wanted = always_ask or verdict is Verdict.UNSURE
         question = find_question(library, query, probabilities, asked) if wanted else None
-        return Diagnosis(verdict, none, matches, question)
+        return Diagnosis(verdict, none, matches, question, normal if verdict is Verdict.HEALTHY else None)
 
 
-def _judge(query: Query, none: float, best: float) -> Verdict:
+def _find_normal(library: Library, query: Query, fused: Scores) -> NormalAnswer | None:
+    """What is normal and nearer than anything else, unless the log shows a sign that must be absent."""
+    place = int(np.argmax(fused))
+    name = library.case_ids[place]
+    if place < library.inside or not name.startswith(PREFIX):
+        return None
+    answer = load_answers()[name.removeprefix(PREFIX)]
+    return None if set(answer.absent) & set(query.seen) else answer
+
+
+def _judge(query: Query, none: float, best: float, normal: NormalAnswer | None) -> Verdict:
     healthy = query.findings["healthy-curves"].answer is Answer.SEEN
+    if normal and best < SURE:
+        return Verdict.HEALTHY
     if healthy and not query.error and best < SURE and len(query.seen) <= 3:
         return Verdict.HEALTHY
     if none > NONE_OF_THESE and none > best:

@@ -9,7 +9,8 @@ _EVENTS: tuple[tuple[EventKind, re.Pattern[str]], ...] = (
         r"\bKilled\b|oom[-_ ]kill|SIGKILL|SIGTERM|signal 9|exit code:? -?(?:9|137)\b|Segmentation fault|"
         r"core dumped", re.I)),
     (EventKind.EARLY_STOP, re.compile(
-        r"early[ -]?stopp?(?:ing|ed)?\b(?!.*(?:disabled|=|:\s*(?:None|False|\d)))(?! conditioned on)|stopp?(?:ed|ing) early|"
+        r"early[ -]?stopp?(?:ing|ed)?\b(?!.*(?:disabled|=|:\s*(?:None|False|\d)))(?! conditioned on)|"
+        r"stopp?(?:ed|ing) early|"
         r"stopping training|signaled to stop", re.I)),
     (EventKind.SKIPPED, re.compile(
         r"\bskip(?:ped|ping|s)?\b|gradient overflow|OVERFLOW!|loss scale.{0,20}(?:reduc|to)", re.I)),
@@ -19,7 +20,7 @@ _EVENTS: tuple[tuple[EventKind, re.Pattern[str]], ...] = (
     (EventKind.WARNING, re.compile(r"\bWARN(?:ING)?\b|\w+Warning\b|\bwarning:", re.I)),
     (EventKind.SAVED, re.compile(
         r"\bsav(?:ed|ing) (?:the |best |latest |new |model|checkpoint|state)|checkpoint saved|new best", re.I)),
-    (EventKind.ERROR, re.compile(r"^\W*(?:error|fatal|critical)\b|\bERROR\b|Assertion .{1,200} failed", re.I)),
+    (EventKind.ERROR, re.compile(r"^\W*(?:error|fatal|critical)\b|(?-i:\bERROR\b)|Assertion .{1,200} failed", re.I)),
 )  # fmt: skip
 
 

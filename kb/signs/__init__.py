@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import cache
 
 from kb.read.log import TrainingLog
-from kb.signs import course, losses, messages, metrics, nonfinite, training
+from kb.signs import comparisons, course, losses, messages, metrics, nonfinite, training
 from kb.signs.sign import Answer, Family, Finding, Sign, registered_signs
 from kb.signs.view import LogView
 
 __all__ = ["Answer", "Family", "Finding", "LogView", "Sign", "list_signs", "measure_signs"]
 
-_MODULES = (losses, metrics, nonfinite, training, course, messages)
+_MODULES = (losses, metrics, comparisons, nonfinite, training, course, messages)
 
 
 @cache

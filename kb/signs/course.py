@@ -197,7 +197,8 @@ def measure_resume_refused(view: LogView) -> Finding:
 )
 def measure_no_steps(view: LogView) -> Finding:
     lines = view.lines_with(
-        r"\b0it \[|(?<![\d/.])(?<!\[)(?<!\[ )(?<!\[  )0/0\b(?!\s*\])|(?:\b0|\bno) (?:samples|batches|steps|images|files|examples|"
+        r"\b0it \[|(?<![\d/.])(?<!\[)(?<!\[ )(?<!\[  )0/0\b(?!\s*\])|"
+        r"(?:\b0|\bno) (?:samples|batches|steps|images|files|examples|"
         r"training batches)\b|(?:num_samples|num examples|dataset size|len\(\w+\)|samples|batches|"
         r"step)\W{1,4}0\b(?![./])|empty (?:dataset|loader|dataloader)|no training batches"
     )

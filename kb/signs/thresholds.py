@@ -116,3 +116,30 @@ MEMORY_GROWTH = 1.3
 
 DOUBLE_SOFTMAX_ACCURACY = 0.6
 """A model at the floor of a double softmax predicts well; a poor one is at that loss for another reason."""
+
+TEST_GAP = 0.15
+"""Share by which a test score must lie below the validation score: more than chance in a small set."""
+
+AVERAGE_SHARE = 0.7
+"""Share of the raw score below which averaged weights are not merely a little behind."""
+
+NEAR_PERFECT = 0.93
+"""Accuracy or area under the curve at which a cross-entropy should be small."""
+
+HIGH_LOSS, HUGE_LOSS = 0.4, 10.0
+"""A cross-entropy above the first, at a near perfect score, is a floor; above the second it is none."""
+
+SIGMOID_OF_0, SIGMOID_OF_1 = 0.4995, 0.7315
+"""What a second sigmoid makes of probabilities 0 and 1, to the digits that are printed."""
+
+DEAD_SHARE = 0.95
+"""Units of a layer that give 0; a healthy ReLU layer has about half."""
+
+KL_SHARE = 0.02
+"""Share of the other term below which a KL term says nothing."""
+
+MIN_CLASSES, CLASS_ZERO, CLASS_WELL = 3, 0.01, 0.4
+"""Columns that look like classes; score of the one that is lost, and median of all."""
+
+SAME_SCORE = 1e-6
+"""Difference of two scores of the same weights, for which rounding answers."""
