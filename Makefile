@@ -15,7 +15,7 @@ test: setup lint ## Set up, then lint and run all tests
 verify: setup ## Check every case on every seed
 	$(BIN)/repro verify
 
-evidence: setup ## Run every case and measure its signs anew
+evidence: setup ## Run every case, and measure its signs and metrics anew
 	$(BIN)/python -m kb.evidence
 
 index: setup ## Encode the passages of all cases anew
