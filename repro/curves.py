@@ -243,6 +243,8 @@ def _draw_curve(frame: Frame, side: Side, curve: Sequence[float]) -> list[str]:
             crosses.append(f"M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8")
             pen = "M"
     parts = [f'<path class="curve-{side}" d="{"".join(path)}"/>'] if path else []
+    if curve and len(curve) < frame.length:  # it ended before the other: a bar says that this was all
+        crosses.append(f"M{x:.1f} {y - 6:.1f}v12")
     if crosses:
         parts.append(f'<path class="curve-{side} mark" d="{"".join(crosses)}"/>')
     return parts
