@@ -1,4 +1,5 @@
-// The two forms of the site: the filter of the list of cases, and the chooser of signs. Pages are whole without them.
+// The two forms of the site, the filter of the list of cases and the chooser of signs, and what the theme leaves out.
+// Pages are whole without it.
 
 /** Show the rows of the tables of cases that fit the form, and hide the families that have none. */
 function startFilter() {
@@ -39,7 +40,7 @@ function startFilter() {
     }
     document.getElementById("filtered").textContent = `${shown} shown`;
   };
-  form.addEventListener("input", apply);
+  for (const kind of ["input", "change"]) form.addEventListener(kind, apply);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   apply();
@@ -84,5 +85,21 @@ function startChooser() {
   rank();
 }
 
+/** What the theme leaves out for keyboards and screen readers: a name for the search, and focus for what scrolls. */
+function completeTheme() {
+  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+  const update = () => {
+    for (const box of document.querySelectorAll(".md-typeset pre > code, .md-typeset__scrollwrap")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  new ResizeObserver(update).observe(document.body);
+  // The theme wraps tables when it starts, after this script.
+  new MutationObserver(update).observe(document.querySelector(".md-content") ?? document.body, { childList: true, subtree: true });
+  update();
+}
+
+completeTheme();
 startFilter();
 startChooser();

@@ -83,6 +83,7 @@ def _make_head(case: Case) -> str:
         "image": f"social/{case.id}.png",
         "source": f"cases/{case.id}/README.md",
         "hide": ["navigation"],
+        "search": {"boost": 2},
     })  # fmt: skip
 
 
@@ -297,11 +298,16 @@ def _take_exclusions(texts: Sequence[str]) -> tuple[list[str], list[str]]:
             if found is None or paragraph.startswith(("```", "|", "    ")) or "```" in paragraph:
                 paragraphs.append(paragraph)
                 continue
-            taken.append(paragraph[found.start() :].strip())
+            taken.append(_begin_sentence(paragraph[found.end() :].strip()))
             if paragraph[: found.start()].strip():
                 paragraphs.append(paragraph[: found.start()].rstrip())
         kept.append("\n\n".join(paragraphs))
     return kept, taken
+
+
+def _begin_sentence(text: str) -> str:
+    """What followed "not this case if", now that these words stand above it."""
+    return text[:1].upper() + text[1:]
 
 
 def _make_exclusions(case: Case, library: Library, said: Sequence[str]) -> str:
@@ -324,11 +330,13 @@ def _make_exclusions(case: Case, library: Library, said: Sequence[str]) -> str:
 
 
 def _find_absent(case: Case, library: Library) -> list[Sign]:
-    """Signs of the fixed runs that no buggy run shows."""
+    """Signs of a run that is well, which the fixed runs show and no buggy run does."""
     return [
         sign
         for sign in list_signs().values()
-        if library.is_absent(case, sign.id) and library.count(case, Side.FIXED, sign.id).always
+        if (sign.family in PLAIN_FAMILIES or sign.id in HARMLESS_SIGNS)
+        and library.is_absent(case, sign.id)
+        and library.count(case, Side.FIXED, sign.id).always
     ]
 
 

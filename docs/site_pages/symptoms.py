@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kb.evidence import Counts
-from kb.signs import Family, Sign, list_signs
+from kb.signs import Family, Sign, list_signs, thresholds
 from repro.case import Case, Side
 from repro.check import outline
+from repro.curves import extract_curve
 from site_pages.library import FAMILIES, Library
 from site_pages.markdown import (
     escape_text,
@@ -275,77 +276,98 @@ class KnownNumber:
 
     shown: Sequence[str]
     meaning: str
+    value: float = math.nan
+    """Of a loss that can stop there."""
     sign: str = ""
     """The sign that measures it on a log, where there is one."""
 
 
-def list_numbers() -> list[KnownNumber]:
-    """The numbers that people search for, computed where they can be."""
-    classes = (3, 4, 5, 10, 20, 100, 1000)
-    vocabulary = 50257
+COUNTS = (2, 3, 4, 5, 10, 20, 100, 1000)
+"""Numbers of classes that people have."""
+
+VOCABULARY = 50257
+"""Tokens of GPT-2, whose first loss is asked for most."""
+
+
+def list_guesses() -> list[KnownNumber]:
+    """The losses of guessing."""
     return [
-        KnownNumber(
-            (f"{math.log(2):.3f}", f"{math.log(2):.4f}"),
-            "ln 2, the loss of a coin toss between two classes: the model says 0.5 to everything",
-            "loss-at-ln2",
-        ),
-        *(
-            KnownNumber(
-                (f"{math.log(count):.3f}", f"{math.log(count):.4f}"),
-                f"ln {count}, the loss of guessing among {count} classes",
-                "loss-at-ln-classes",
-            )
-            for count in (*classes, vocabulary)
-        ),
-        *(
-            KnownNumber(
-                (f"{_find_floor(count):.3f}", f"{_find_floor(count):.4f}"),
-                f"ln(1 + {count - 1}/e), the least that softmax before cross-entropy can reach with {count} classes",
-                "loss-at-double-softmax-floor",
-            )
-            for count in (2, *classes)
-        ),
-        KnownNumber(
-            ("the margin", "0.2", "0.3", "0.5", "1.0"),
-            "a triplet or contrastive loss at its margin: all embeddings are one point",
-            "loss-at-margin",
-        ),
-        KnownNumber(("100%", "WER 1.0"), "every word is wrong, mostly because nothing is put out", "wer-stuck-100"),
-        KnownNumber(
-            ("0.000e+00",), "a difference of parameters that is exactly 0: no step was taken", "param-delta-zero"
-        ),
-        KnownNumber(("nan",), "an undefined result that every later number inherits", "nan-for-good"),
-        KnownNumber(("65504",), "the largest finite number in fp16; more is inf"),
-        KnownNumber(("65536",), "the scale at which torch's gradient scaler starts", "loss-scale-stuck-high"),
-        KnownNumber(("5.96e-08", "6e-8"), "the smallest positive number in fp16; less is 0"),
-        KnownNumber(("-100",), "the label that torch's cross-entropy ignores"),
+        _make_number(
+            math.log(count),
+            f"ln {count}, the loss of guessing among {count} classes",
+            "loss-at-ln2" if count == 2 else "loss-at-ln-classes",
+        )
+        for count in (*COUNTS, VOCABULARY)
     ]
 
 
-def _find_floor(classes: int) -> float:
-    return math.log(1 + (classes - 1) / math.e)
+def list_floors() -> list[KnownNumber]:
+    """The least values of the cross-entropy of a softmax of a softmax."""
+    return [
+        _make_number(
+            math.log(1 + (count - 1) / math.e),
+            f"ln(1 + {count - 1}/e), where a second softmax stops the loss of {count} classes",
+            "loss-at-double-softmax-floor",
+        )
+        for count in COUNTS
+    ]
+
+
+def _make_number(value: float, meaning: str, sign: str) -> KnownNumber:
+    return KnownNumber((f"{value:.3f}", f"{value:.4f}"), meaning, value, sign)
+
+
+OTHER_NUMBERS = (
+    KnownNumber(("the margin",), "a triplet loss at its margin: all embeddings are one point", sign="loss-at-margin"),
+    KnownNumber(("100%", "1.0"), "a word error rate at which nothing is right", sign="wer-stuck-100"),
+    KnownNumber(("0.000e+00",), "a change of the parameters that is exactly 0", sign="param-delta-zero"),
+    KnownNumber(("nan",), "an undefined result that every later number inherits", sign="nan-for-good"),
+    KnownNumber(("65504",), "the largest finite number in fp16; more is inf"),
+    KnownNumber(("65536",), "the scale at which torch's gradient scaler starts", sign="loss-scale-stuck-high"),
+    KnownNumber(("5.96e-08", "6e-8"), "the smallest positive number in fp16; less is 0"),
+    KnownNumber(("-100",), "the label that torch's cross-entropy ignores"),
+)  # fmt: skip
 
 
 def make_numbers_page(library: Library) -> str:
-    """The page of known numbers, each with the cases that its sign leads to and the pages that speak of it."""
-    rows = []
-    for number in list_numbers():
-        told = library.find_told(number.sign) if number.sign else []
-        named = [case for case in _find_named(number, library) if case not in told]
-        meaning = escape_text(number.meaning)
-        if number.sign:
-            meaning += f" ([how it is measured]({UP}signs.md#{number.sign}))"
-        rows.append((", ".join(map(make_code, number.shown)), meaning, _join(told), _join(named)))
+    """The known numbers, each with the cases that are measured there and the pages that speak of it."""
     description = "What 0.693, ln(classes), the margin, 1.461, 65504 and other numbers in a training log mean."
     return "\n".join([
         make_front_matter({"title": "A number that keeps coming back", "description": description}),
         "# A number that keeps coming back\n",
         f"{description}\n",
-        "A loss that stops at one of these is at the loss of a model that says the same to every input, or at a floor. "
-        "A loss near one of them early in a run is no symptom: most runs begin there.\n",
-        make_table(("number", "what it is", "measured on", "pages that speak of it"), rows),
-        "For any number of classes k, guessing costs ln(k) and a second softmax never falls below ln(1 + (k - 1)/e).\n",
+        "## The loss of guessing\n",
+        "A model that says the same to every input ends at ln(classes). Near it early in a run is no symptom: most "
+        "runs begin there.\n",
+        _make_numbers(list_guesses(), library),
+        "## The floor of a second softmax\n",
+        "Cross-entropy of probabilities never falls below ln(1 + (classes - 1)/e), while the accuracy is good.\n",
+        _make_numbers(list_floors(), library),
+        "## Others\n",
+        _make_numbers(OTHER_NUMBERS, library),
     ])  # fmt: skip
+
+
+def _make_numbers(numbers: Iterable[KnownNumber], library: Library) -> str:
+    rows = []
+    for number in numbers:
+        told = [case for case in library.find_told(number.sign) if _stops_at(number, case)] if number.sign else []
+        named = [case for case in _find_named(number, library) if case not in told]
+        meaning = escape_text(number.meaning)
+        if number.sign:
+            meaning = f"[{meaning}]({UP}signs.md#{number.sign})"
+        rows.append((", ".join(map(make_code, number.shown)), meaning, _join(told), _join(named)))
+    return make_table(("number", "what it is", "measured on", "pages that speak of it"), rows)
+
+
+def _stops_at(number: KnownNumber, case: Case) -> bool:
+    """Whether the recorded curve of a case ends at the number; a number without a value is held to its sign alone."""
+    if math.isnan(number.value):
+        return True
+    if case.curve is None:
+        return False
+    curve = extract_curve(case.curve, case.log(Side.BUGGY).read_text(encoding="utf-8").splitlines())
+    return bool(curve) and abs(curve[-1] - number.value) <= 2 * thresholds.NEAR * number.value
 
 
 def _find_named(number: KnownNumber, library: Library) -> list[Case]:
