@@ -35,14 +35,19 @@ class Frame:
         return index / max(self.length - 1, 1)
 
 
+_GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+"""A number with its thousands parted by commas: 12,345.6."""
+
+
 def extract_curve(curve: Curve, lines: Iterable[str]) -> tuple[float, ...]:
     """The values that the pattern finds, in the order of the lines. What is not a number is left out."""
     pattern = re.compile(curve.pattern)
     values = []
     for line in lines:
         for found in pattern.findall(line):
+            number = found.replace(",", "") if _GROUPED.fullmatch(found) else found
             try:
-                values.append(float(found))
+                values.append(float(number))
             except ValueError:
                 continue
     return tuple(values)
