@@ -148,6 +148,16 @@ def test_measured_accuracy_is_that_of_the_queries() -> None:
     assert MEASURED.read_text(encoding="utf-8").startswith(f"<!-- queries {digest_queries(QUERIES)} -->")
 
 
+def test_accuracy_is_measured_by_the_command(tmp_path: Path) -> None:
+    from measure_accuracy import digest_queries, make_accuracy
+
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text('{"query": "RuntimeError: Numpy is not available", "labels": ["vision-numpy-abi"]}\n')
+    text = make_accuracy(queries)
+    assert text.startswith(f"<!-- queries {digest_queries(queries)} -->\n\n| ")
+    assert "| queries | top-1 |" in text
+
+
 def test_exclusions_move_with_what_follows_them() -> None:
     from site_pages.case_page import _take_exclusions
 
