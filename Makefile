@@ -15,7 +15,7 @@ test: setup lint ## Set up, then lint and run all tests
 verify: setup ## Check every case on every seed
 	$(BIN)/repro verify
 
-evidence: setup ## Run every case and measure its signs anew
+evidence: setup ## Run every case, and measure its signs and metrics anew
 	$(BIN)/python -m kb.evidence
 
 index: setup ## Encode the passages of all cases anew
@@ -33,9 +33,20 @@ format: setup ## Mend style
 app: setup ## Set up, then open the app on this machine
 	@$(BIN)/repro app
 
-docs: setup ## Set up, then build the site into site/
-	$(BIN)/python docs/generate_pages.py
+docs: pages ## Set up, then build the site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: pages ## Show the site on this machine; it follows changes of the pages that are written by hand
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict
+
+pages: setup ## Write the generated pages of the site anew
+	$(BIN)/python docs/generate_pages.py
+
+bench-docs: setup ## Measure the matching for the site
+	$(BIN)/python docs/measure_accuracy.py
+
+app-picture: setup ## Take the pictures of the app for the site; wants chromium
+	$(BIN)/python docs/take_app_picture.py
 
 readme: setup ## Write the generated parts of README.md anew
 	$(BIN)/repro case gait-transpose --plot docs/images/gait-transpose.svg >/dev/null
@@ -56,4 +67,4 @@ $(VENV)/.done: pyproject.toml constraints.txt
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist site
 
-.PHONY: help demo test verify evidence index lint format app docs readme bench setup clean
+.PHONY: help demo test verify evidence index lint format app docs docs-serve pages bench-docs app-picture readme bench setup clean

@@ -9,16 +9,19 @@ have changed since is told by `find_stale`.
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kb.read import read_text
 from kb.signs import Answer, list_signs, measure_signs
 from repro.case import Case, Side
 from repro.errors import ReproError
 from repro.files import write_whole
+
+if TYPE_CHECKING:
+    from repro.verify import Verification
 
 TABLE = Path(__file__).parent / "data" / "signs.json"
 
@@ -81,30 +84,29 @@ def measure_case(case: Case, logs: Mapping[Side, Iterable[str]]) -> CaseEvidence
     return CaseEvidence(case.id, digest_case(case), runs, signs)
 
 
-def build_evidence(cases: Iterable[Case], on_case: Callable[[Case], None] | None = None) -> list[CaseEvidence]:
-    """Run each case on its seeds and measure.
+def run_cases(cases: Iterable[Case]) -> "Iterator[Verification]":
+    """Run each case on its seeds.
 
     Raises:
-        ReproError: a case does not do what it must; its signs would be those of something else.
+        ReproError: a case does not do what it must; what it measures would be that of something else.
 
     """
     from repro.launch import make_launcher
     from repro.verify import Plan, Status, verify_cases
 
     chosen = list(cases)
-    found: list[CaseEvidence] = []
     with make_launcher(scripts=[case.script(side) for case in chosen for side in Side]) as launcher:
         for case in chosen:
             (verification,) = verify_cases(Plan([case]), launcher)
             if verification.status is not Status.HOLDS:
                 raise ReproError(f"{case.id} does not hold: {'; '.join(verification.faults)}")
-            logs = {
-                side: ["\n".join(report.sides[side].result.lines) for report in verification.reports] for side in Side
-            }
-            found.append(measure_case(case, logs))
-            if on_case:
-                on_case(case)
-    return found
+            yield verification
+
+
+def measure_runs(verification: "Verification") -> CaseEvidence:
+    """Measure all signs on the logs of a case that was run."""
+    logs = {side: ["\n".join(report.sides[side].result.lines) for report in verification.reports] for side in Side}
+    return measure_case(verification.case, logs)
 
 
 def write_evidence(evidence: Iterable[CaseEvidence], path: Path = TABLE) -> None:
@@ -152,16 +154,21 @@ def find_stale(cases: Iterable[Case], table: Mapping[str, CaseEvidence]) -> list
 
 
 def main() -> None:
-    """Measure all shipped cases anew and write the table."""
+    """Run all shipped cases and write anew which signs they show and what they measure."""
     from rich.progress import track
 
+    from kb.measured import CaseMeasurement, measure_metrics, write_measured
     from repro.collection import find_collection
 
     cases = find_collection().load_all()
     found: list[CaseEvidence] = []
+    measured: list[CaseMeasurement] = []
     for case in track(cases, "signs of the cases", disable=not sys.stderr.isatty()):
-        found += build_evidence([case])
+        for verification in run_cases([case]):
+            found.append(measure_runs(verification))
+            measured.append(measure_metrics(verification))
     write_evidence(found)
+    write_measured(measured)
 
 
 if __name__ == "__main__":

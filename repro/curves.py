@@ -35,14 +35,19 @@ class Frame:
         return index / max(self.length - 1, 1)
 
 
+_GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+"""A number with its thousands parted by commas: 12,345.6."""
+
+
 def extract_curve(curve: Curve, lines: Iterable[str]) -> tuple[float, ...]:
     """The values that the pattern finds, in the order of the lines. What is not a number is left out."""
     pattern = re.compile(curve.pattern)
     values = []
     for line in lines:
         for found in pattern.findall(line):
+            number = found.replace(",", "") if _GROUPED.fullmatch(found) else found
             try:
-                values.append(float(found))
+                values.append(float(number))
             except ValueError:
                 continue
     return tuple(values)
@@ -167,15 +172,32 @@ path { fill: none; stroke-width: 2; stroke-linejoin: round; } text { font: 12px 
 
 def draw_svg(title: str, curves: Mapping[Side, Sequence[float]]) -> str:
     """A standalone SVG picture of the curves, for light and dark pages, with a text alternative."""
-    frame = fit_frame(curves.values())
-    parts = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-labelledby="title description">',
-        f'<title id="title">{escape(title)}</title>',
-        f'<desc id="description">{escape(describe_curves(curves))}</desc>',
-        f"<style>{_STYLE}</style>",
-        f'<text class="title" x="{_LEFT}" y="20">{escape(title)}</text>',
+        f'aria-labelledby="title description">'
+    )
+    return "\n".join([head, *_describe_plot("", title, curves), f"<style>{_STYLE}</style>", *_draw_plot(title, curves)])
+
+
+def draw_inline_svg(name: str, title: str, curves: Mapping[Side, Sequence[float]]) -> str:
+    """The same for the middle of a page: ids that begin with `name`, and the colours left to the page's own style."""
+    head = (
+        f'<svg class="curves" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-labelledby="{name}-title {name}-description">'
+    )
+    return "\n".join([head, *_describe_plot(f"{name}-", title, curves), *_draw_plot(title, curves)])
+
+
+def _describe_plot(prefix: str, title: str, curves: Mapping[Side, Sequence[float]]) -> list[str]:
+    return [
+        f'<title id="{prefix}title">{escape(title)}</title>',
+        f'<desc id="{prefix}description">{escape(describe_curves(curves))}</desc>',
     ]
+
+
+def _draw_plot(title: str, curves: Mapping[Side, Sequence[float]]) -> list[str]:
+    frame = fit_frame(curves.values())
+    parts = [f'<text class="title" x="{_LEFT}" y="20">{escape(title)}</text>']
     for number, side in enumerate(curves):
         x = _WIDTH - _RIGHT - 70 * (len(curves) - number)
         parts.append(f'<path class="curve-{side}" d="M{x} 16h18"/>')
@@ -184,7 +206,7 @@ def draw_svg(title: str, curves: Mapping[Side, Sequence[float]]) -> str:
         parts += _draw_frame(frame)
         for side, curve in curves.items():
             parts += _draw_curve(frame, side, curve)
-    return "\n".join([*parts, "</svg>", ""])
+    return [*parts, "</svg>", ""]
 
 
 def describe_curves(curves: Mapping[Side, Sequence[float]]) -> str:
@@ -226,6 +248,8 @@ def _draw_curve(frame: Frame, side: Side, curve: Sequence[float]) -> list[str]:
             crosses.append(f"M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8")
             pen = "M"
     parts = [f'<path class="curve-{side}" d="{"".join(path)}"/>'] if path else []
+    if curve and len(curve) < frame.length:  # it ended before the other: a bar says that this was all
+        crosses.append(f"M{x:.1f} {y - 6:.1f}v12")
     if crosses:
         parts.append(f'<path class="curve-{side} mark" d="{"".join(crosses)}"/>')
     return parts

@@ -1,5 +1,6 @@
 """Fixtures for all tests: small cases that run in milliseconds, and one fork server a worker."""
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -154,3 +155,12 @@ def repro(tmp_path: Path) -> Repro:
         return subprocess.run(command, **(settings | options))  # type: ignore[call-overload,no-any-return]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def chromium() -> dict[str, str]:
+    """Where Debian's chromium and its driver are."""
+    found = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+    if not all(found.values()):
+        pytest.skip("needs chromium and chromium-driver: apt-get install chromium chromium-driver")
+    return {name: path for name, path in found.items() if path}

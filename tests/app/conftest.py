@@ -1,7 +1,6 @@
 """The app as a person meets it: started by the command, seen in a real browser."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -46,12 +45,3 @@ def wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: Pa
                     return
         except OSError:
             time.sleep(0.02)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> dict[str, str]:
-    """Where Debian's chromium and its driver are."""
-    found = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-    if not all(found.values()):
-        pytest.skip("needs chromium and chromium-driver: apt-get install chromium chromium-driver")
-    return {name: path for name, path in found.items() if path}

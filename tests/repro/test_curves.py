@@ -7,15 +7,22 @@ from xml.etree import ElementTree
 import pytest
 
 from repro.case import Curve, Side
-from repro.curves import choose_ticks, describe_curves, draw_svg, extract_curve, plot_rows
+from repro.curves import choose_ticks, describe_curves, draw_inline_svg, draw_svg, extract_curve, plot_rows
 
 NAN = math.nan
 
 
 def test_extract_curve() -> None:
     curve = Curve(name="loss", pattern=r"loss=(\S+)")
-    lines = ["loss=0.5 loss=0.25", "lr=3", "loss=nan", "loss=oops", "loss=-inf"]
-    assert str(extract_curve(curve, lines)) == str((0.5, 0.25, NAN, -math.inf))
+    lines = [
+        "loss=0.5 loss=0.25",
+        "lr=3",
+        "loss=nan",
+        "loss=oops",
+        "loss=-inf",
+        "loss=40,527 loss=1,234,567.5 loss=1,2",
+    ]
+    assert str(extract_curve(curve, lines)) == str((0.5, 0.25, NAN, -math.inf, 40527.0, 1234567.5))
 
 
 @pytest.mark.parametrize(
@@ -63,3 +70,14 @@ def test_svg_is_self_contained_and_tells_in_words() -> None:
 
 def test_describe_curve_without_values() -> None:
     assert describe_curves({Side.FIXED: []}) == "fixed: no values."
+
+
+def test_inline_svg_has_names_of_its_own_and_no_style() -> None:
+    text = draw_inline_svg("one", "a < b", {Side.BUGGY: [1, 2], Side.FIXED: [1, 0, 0]})
+    root = ElementTree.fromstring(text)
+    assert root.get("aria-labelledby") == "one-title one-description"
+    assert root.findtext("title") == "a < b"
+    assert "fixed: 3 values, from 1 to 0." in str(root.findtext("desc"))
+    assert "<style" not in text
+    ends = [path.get("class") for path in root.iter("path") if "v12" in str(path.get("d"))]
+    assert ends == ["curve-buggy mark"]  # it ended before the other
