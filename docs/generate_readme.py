@@ -1,4 +1,4 @@
-"""Fill the generated parts of README.md: the transcript of the first case, and the table of all cases.
+"""Fill the generated parts of README.md: the transcripts of the two main commands, and the table of all cases.
 
     python docs/generate_readme.py
 
@@ -20,6 +20,11 @@ from repro.files import write_whole
 ROOT = shipped_folder().parent
 README = ROOT / "README.md"
 SHOWN_CASE = "gait-transpose"
+TRANSCRIPTS = {
+    "match": ("match", "examples/frozen-validation.log", "--top", "1"),
+    "transcript": ("case", SHOWN_CASE),
+}
+"""Commands whose output stands in the README, by the name of the part."""
 WIDTH = 100
 
 SYSTEM_NAMES = {
@@ -45,17 +50,18 @@ SYSTEM_NAMES = {
 """What a system or a family of cases is."""
 
 
-def make_transcript() -> str:
-    """What `repro case gait-transpose` prints, run now."""
+def make_transcript(*arguments: str) -> str:
+    """What `repro` prints with these arguments, run now."""
     done = subprocess.run(
-        [sys.executable, "-m", "repro", "case", SHOWN_CASE],
+        [sys.executable, "-m", "repro", *arguments],
+        cwd=ROOT,
         env={**os.environ, "COLUMNS": str(WIDTH)},
         capture_output=True,
         text=True,
         check=True,
     )
     lines = [line.rstrip() for line in done.stdout.splitlines()]
-    return "\n".join(["```console", f"$ repro case {SHOWN_CASE}", *lines, "```"])
+    return "\n".join(["```console", f"$ repro {' '.join(arguments)}", *lines, "```"])
 
 
 def make_case_table(cases: Iterable[Case]) -> str:
@@ -95,7 +101,8 @@ def find_part(text: str, name: str) -> str:
 def main() -> None:
     """Write README.md anew."""
     text = README.read_text(encoding="utf-8")
-    text = replace_part(text, "transcript", make_transcript())
+    for name, arguments in TRANSCRIPTS.items():
+        text = replace_part(text, name, make_transcript(*arguments))
     text = replace_part(text, "cases", make_case_table(find_collection().load_all()))
     write_whole(Path(README), text)
 

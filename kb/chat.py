@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kb.dialogue import Conversation, Reaction, Reply, parse_reaction, reply_to
 from kb.match import Matcher, Verdict
-from kb.match.diagnosis import Question, QuestionKind
+from kb.match.diagnosis import Question
 from kb.read import read_path
 from kb.terminal import render_diagnosis, render_summary
 from kb.transcript import write_transcript
@@ -117,8 +117,7 @@ class Chat:
         elif self._question:
             if reply.vague:
                 self._say(MORE)
-            seen = "Do you see this? " if self._question.kind is QuestionKind.SYMPTOM else ""
-            self._say(f"{seen}{self._question.text}  yes, no or don't know", "bold")
+            self._say(f"{self._question.asked}  yes, no or don't know", "bold")
         else:
             self._say("There is nothing more to ask. Say more, or look at the nearest with /diff and /run.")
 

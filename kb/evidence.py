@@ -163,10 +163,10 @@ def main() -> None:
     cases = find_collection().load_all()
     found: list[CaseEvidence] = []
     measured: list[CaseMeasurement] = []
-    for case in track(cases, "signs of the cases", disable=not sys.stderr.isatty()):
-        for verification in run_cases([case]):
-            found.append(measure_runs(verification))
-            measured.append(measure_metrics(verification))
+    shown = sys.stderr.isatty()
+    for verification in track(run_cases(cases), "signs of the cases", len(cases), disable=not shown):
+        found.append(measure_runs(verification))
+        measured.append(measure_metrics(verification))
     write_evidence(found)
     write_measured(measured)
 

@@ -138,10 +138,11 @@ def render_diagnosis(diagnosis: Diagnosis, detailed: int = 20, *, question: bool
         parts += [Text(), Text.assemble((match.case_id, "bold cyan"), f"  {match.probability:4.0%} ", (bar, "cyan"))]
         parts.append(Text(f"  {match.title}"))
         if number < detailed:
+            parts.append(Text(f"  {match.cause}", style="dim"))
             parts += _render_reasons(match)
     parts += [Text(), Text(f"none of these: {diagnosis.none:.0%}", style="dim")]
     if question and diagnosis.question:
-        parts.append(Text.assemble(("To decide: ", "bold"), diagnosis.question.text))
+        parts.append(Text.assemble(("To decide: ", "bold"), diagnosis.question.asked))
     return Group(*parts)
 
 

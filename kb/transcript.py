@@ -26,7 +26,7 @@ def write_transcript(matcher: Matcher, conversation: Conversation) -> str:
             parts += [f"**{_escape(turn.question.text)}** {turn.reaction.value}."]
         parts += _write_diagnosis(reply.diagnosis)
     if reply and reply.diagnosis.question and not reply.settled:
-        parts.append(f"To decide: {_escape(reply.diagnosis.question.text)}")
+        parts.append(f"To decide: {_escape(reply.diagnosis.question.asked)}")
     return "\n\n".join(parts) + "\n"
 
 

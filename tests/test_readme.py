@@ -32,14 +32,17 @@ def test_table_of_cases_is_fresh(generator: ModuleType) -> None:
     assert generator.find_part(TEXT, "cases") == table, "run `make readme`"
 
 
-def test_transcript_is_fresh(generator: ModuleType) -> None:
+@pytest.mark.parametrize("part", ["match", "transcript"])
+def test_transcript_is_fresh(generator: ModuleType, part: str) -> None:
     """Word for word but for the numbers and the dots of the plot, which other processors may round differently."""
 
     def words(text: str) -> list[str]:
         lines = [line for line in text.splitlines() if not re.search("[\u2800-\u28ff]", line)]
         return outline(lines)
 
-    assert words(generator.find_part(TEXT, "transcript")) == words(generator.make_transcript()), "run `make readme`"
+    assert words(generator.find_part(TEXT, part)) == words(generator.make_transcript(*generator.TRANSCRIPTS[part])), (
+        "run `make readme`"
+    )
 
 
 def test_missing_marks_are_refused(generator: ModuleType) -> None:

@@ -8,7 +8,7 @@ from app.shared import MAX_PASTE, share_examples, share_matcher
 from app.words import as_text, excerpt
 from kb.dialogue import Answered, Conversation, Reaction, Reply, Said, reply_to
 from kb.match import Verdict
-from kb.match.diagnosis import Question, QuestionKind
+from kb.match.diagnosis import Question
 from kb.read import read_bytes
 from kb.signs import list_signs
 from kb.transcript import write_transcript
@@ -143,8 +143,7 @@ def ask(question: Question, *, vague: bool) -> None:
     with st.container(border=True):
         if vague:
             st.caption("More words, or the log itself, would help more than an answer.")
-        lead = "Do you see this? " if question.kind is QuestionKind.SYMPTOM else ""
-        st.markdown(f"**To decide:** {lead}{as_text(question.text)}")
+        st.markdown(f"**To decide:** {as_text(question.asked)}")
         with st.container(horizontal=True):
             for reaction in Reaction:
                 label = reaction.value.capitalize()

@@ -1,4 +1,4 @@
-"""Action recognition on pooled skeleton features: train by epochs, validate every third epoch."""
+"""Action recognition on pooled skeleton features: train by epochs, validate every eighth epoch."""
 
 import argparse
 import json

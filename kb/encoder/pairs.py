@@ -42,8 +42,6 @@ class CaseTexts:
 
     case_id: str
     symptoms: Sequence[str]
-    voices: Sequence[str]
-    """What others would say who see this."""
     headline: str
     """Title and summary."""
     error: str
@@ -52,6 +50,8 @@ class CaseTexts:
     seen: str
     wrong: str
     fix: str
+    voices: Sequence[str] = ()
+    """What others would say who see this."""
 
     @property
     def passages(self) -> list[str]:

@@ -50,7 +50,7 @@ class Match:
     case_id: str
     title: str
     cause: str
-    """The first sentence of what goes wrong."""
+    """The case's summary."""
     fix: str
     """The first sentence of its fix."""
     probability: float
@@ -73,6 +73,11 @@ class Question:
     """The sign, or the case whose symptom it is."""
     text: str
     """A sign's question; a case's symptom as it stands there."""
+
+    @property
+    def asked(self) -> str:
+        """As a person is asked."""
+        return f"Do you see this? {self.text}" if self.kind is QuestionKind.SYMPTOM else self.text
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ def explain_match(
     evidence = [evidence for _, evidence in reasons[:MAX_REASONS]]
     evidence.append(_find_nearest(library, place, query))
     sections = split_sections(case.readme.read_text(encoding="utf-8"))
-    cause, fix = (_first_sentence(sections[SECTIONS[n]]) or case.summary for n in (1, 2))
-    return Match(case.id, case.title, cause, fix, probability, tuple(evidence))
+    fix = _first_sentence(sections[SECTIONS[2]])
+    return Match(case.id, case.title, case.summary, fix, probability, tuple(evidence))
 
 
 def _weigh_signs(library: Library, place: int, query: Query) -> list[tuple[float, Evidence]]:

@@ -44,6 +44,8 @@ RIDGE = 3.0
 LEFT_OUT = 0.35
 """Weight of a query whose cases were left out, against one as it is."""
 FOLDS = 5
+NONE_SHARE = 0.2
+"""Share of what people paste that no case fits, about as on posts from outside; the bias is set to it."""
 ANSWERED_BEFORE = 0.6
 """Weight of `told`, which no file of queries has: what a person answers speaks for a case being there."""
 
@@ -119,6 +121,7 @@ def fit_none(examples: Sequence[Example], weights: Weights) -> Weights:
     centre, scale = table.mean(0), table.std(0) + 1e-9
     answers = np.array([float(not one.places) for one in examples])
     fitted = _regress((table - centre) / scale, answers, np.array([one.weight for one in examples]))
+    fitted[-1] = _set_bias((table - centre) / scale @ fitted[:-1], answers, np.array([one.weight for one in examples]))
     return replace(
         weights,
         none=dict(zip([*names, "bias"], fitted.tolist(), strict=True)) | {"told": -ANSWERED_BEFORE},
@@ -144,6 +147,19 @@ def _regress(
         curvature = (table * (counts * chance * (1 - chance))[:, None]).T @ table + np.diag(penalty + 1e-6)
         weights -= np.linalg.solve(curvature, gradient)
     return weights
+
+
+def _set_bias(totals: Scores, answers: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
+    """The bias at which, among queries as they are, `NONE_SHARE` of the probability goes to none."""
+    natural = counts == 1.0
+    share = answers[natural].mean()
+    weights = np.where(answers[natural] > 0, NONE_SHARE / share, (1 - NONE_SHARE) / (1 - share))
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        bias = (low + high) / 2
+        told = float(np.average(1 / (1 + np.exp(-totals[natural] - bias)), weights=weights))
+        low, high = (low, bias) if told > NONE_SHARE else (bias, high)
+    return low
 
 
 def cross_validate(examples: Sequence[Example]) -> dict[str, float]:

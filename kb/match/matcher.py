@@ -17,7 +17,11 @@ from kb.normal import PREFIX, NormalAnswer, load_answers
 from kb.signs import Answer
 from repro.case import Case
 
-SURE, NONE_OF_THESE = 0.5, 0.5
+SURE, NONE_OF_THESE = 0.5, 0.4
+DOUBTFUL = 0.35
+"""Probability of the best case below which a log that looks healthy is called so."""
+NORMAL_BEHIND = 1.0
+"""Nats by which what is normal may lie behind the best case, where the log shows what it says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +75,29 @@ class Matcher:
 
 
 def _find_normal(library: Library, query: Query, fused: Scores) -> NormalAnswer | None:
-    """What is normal and nearer than anything else, unless the log shows a sign that must be absent."""
-    place = int(np.argmax(fused))
-    name = library.case_ids[place]
-    if place < library.inside or not name.startswith(PREFIX):
+    """What is normal and about as near as anything else, unless the log shows a sign that must be absent.
+
+    With a log it must be one that the answer speaks of.
+    """
+    answers = load_answers()
+    places = [place for place, name in enumerate(library.case_ids) if name.startswith(PREFIX)]
+    best = max(places, key=lambda place: fused[place], default=None)
+    if best is None:
         return None
-    answer = load_answers()[name.removeprefix(PREFIX)]
-    return None if set(answer.absent) & set(query.seen) else answer
+    answer = answers[library.case_ids[best].removeprefix(PREFIX)]
+    seen = set(query.seen)
+    shown = bool(seen & set(answer.shows))
+    if seen & set(answer.absent) or (query.log.count > 1 and not shown):
+        return None
+    return answer if fused[best] >= fused.max() - (NORMAL_BEHIND if shown else 0.0) else None
 
 
 def _judge(query: Query, none: float, best: float, normal: NormalAnswer | None) -> Verdict:
     healthy = query.findings["healthy-curves"].answer is Answer.SEEN
     if normal and best < SURE:
         return Verdict.HEALTHY
-    if healthy and not query.error and best < SURE and len(query.seen) <= 3:
+    if healthy and not query.error and best < DOUBTFUL and len(query.seen) <= 3:
         return Verdict.HEALTHY
-    if none > NONE_OF_THESE and none > best:
-        return Verdict.NONE
-    return Verdict.MATCH if best >= SURE else Verdict.UNSURE
+    if best >= SURE:
+        return Verdict.MATCH
+    return Verdict.NONE if none > NONE_OF_THESE else Verdict.UNSURE

@@ -338,6 +338,12 @@ class RecordBuilder:
         """Whether a line says again what the record holds: two ranks printing, a bar drawn twice."""
         if not counters or tuple((value.name.base, value.number) for value in counters) != row.counters:
             return False
+        if (
+            math.isfinite(self._epoch)
+            and math.isfinite(row_epoch := self.epochs[row.place])
+            and self._epoch != row_epoch
+        ):
+            return False  # a heading between them says that it is the next epoch
         if not math.isnan(step) and not _is_progress(counters):
             return True
         return all(

@@ -72,8 +72,9 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
     ("error-worker", "a worker process died or cannot be started",
      r"DataLoader worker[^\n]{0,40}(?:killed|exited)|can't pickle|Can't pickle|freeze_support|bootstrapping phase"),
     ("error-nccl", "processes cannot talk to each other or wait for ever",
-     r"NCCL|Gloo|gloo|store timeout|Watchdog caught collective|address already in use|"
-     r"Connection refused|init_process_group"),
+     r"NCCL[^\n]{0,60}(?:error|timeout|fail|abort)|ncclSystemError|ncclInternalError|ncclUnhandled|"
+     r"(?i:gloo)[^\n]{0,60}(?:error|timeout|fail|closed)|store timeout|Watchdog caught collective|"
+     r"address already in use|Connection (?:refused|reset|closed)"),
     ("error-import", "a module or file is missing",
      r"ModuleNotFoundError|ImportError|No module named|undefined symbol|cannot import name|"
      r"FileNotFoundError|No such file or directory|NotADirectoryError"),

@@ -126,11 +126,17 @@ AVERAGE_SHARE = 0.7
 NEAR_PERFECT = 0.93
 """Accuracy or area under the curve at which a cross-entropy should be small."""
 
-HIGH_LOSS, HUGE_LOSS = 0.4, 10.0
-"""A cross-entropy above the first, at a near perfect score, is a floor; above the second it is none."""
+HIGH_LOSS = 0.4
+"""A cross-entropy above this, at a near perfect score, is a floor."""
 
-SIGMOID_OF_0, SIGMOID_OF_1 = 0.4995, 0.7315
-"""What a second sigmoid makes of probabilities 0 and 1, to the digits that are printed."""
+HUGE_LOSS = 10.0
+"""A loss above this is no cross-entropy."""
+
+SIGMOID_OF_0 = 0.4995
+"""What a second sigmoid makes of a probability of 0, to the digits that are printed."""
+
+SIGMOID_OF_1 = 0.7315
+"""And of a probability of 1."""
 
 DEAD_SHARE = 0.95
 """Units of a layer that give 0; a healthy ReLU layer has about half."""
@@ -138,8 +144,14 @@ DEAD_SHARE = 0.95
 KL_SHARE = 0.02
 """Share of the other term below which a KL term says nothing."""
 
-MIN_CLASSES, CLASS_ZERO, CLASS_WELL = 3, 0.01, 0.4
-"""Columns that look like classes; score of the one that is lost, and median of all."""
+MIN_CLASSES = 3
+"""Columns that look like the scores of classes."""
+
+CLASS_ZERO = 0.01
+"""Score of a class that is lost."""
+
+CLASS_WELL = 0.4
+"""Median score of the classes, of which one is lost."""
 
 SAME_SCORE = 1e-6
 """Difference of two scores of the same weights, for which rounding answers."""

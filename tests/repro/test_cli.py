@@ -242,7 +242,7 @@ def test_interrupt_before_a_script_runs(make_case: MakeCase, seconds: float) -> 
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)  # the second, before Python itself takes signals
     assert "Traceback" not in errors
 
 
@@ -339,7 +339,7 @@ def test_list_shows_the_valid_beside_the_broken(repro: Repro, make_case: MakeCas
 
 
 def test_empty_selection(repro: Repro) -> None:
-    assert repro("list", "--stage", "scale").stdout == "no case fits\n"
+    assert repro("list", "--stage", "scale", "--kind", "silent").stdout == "no case fits\n"
 
 
 def test_show(repro: Repro) -> None:

@@ -60,6 +60,12 @@ def test_series(text: str, wanted: dict[str, list[float]]) -> None:
     assert all(value < 1e6 for one in log.series.values() for value in one.values)
 
 
+def test_equal_lines_below_different_headings_are_different_records() -> None:
+    log = read_text("".join(f"Epoch {n}/4\n20/20 - loss: nan - val_loss: nan\n" for n in range(1, 5)))
+    assert log.count == 4
+    assert (log.x_first, log.x_last) == (1, 4)
+
+
 @pytest.mark.parametrize(
     ("sign", "line"),
     [
