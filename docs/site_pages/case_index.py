@@ -21,6 +21,7 @@ def make_case_index(library: Library) -> str:
         make_front_matter({
             "title": f"All {count} cases",
             "description": f"{count} training failures that run, by family: each with its log, cause and fix.",
+            "source": "docs/site_pages/case_index.py",
             "hide": ["navigation"],
         }),
         f"# All {count} cases\n",

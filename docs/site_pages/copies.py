@@ -38,6 +38,7 @@ def make_accuracy_page(bench: Path) -> str:
         {
             "title": "Measured accuracy",
             "description": "How often the right case comes first, beside simpler ways of searching, with intervals.",
+            "source": "docs/measure_accuracy.py",
         }
     )
     text = bench.read_text(encoding="utf-8") if bench.is_file() else NOT_MEASURED

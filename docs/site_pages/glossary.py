@@ -25,6 +25,7 @@ def make_glossary(library: Library) -> str:
         make_front_matter({
             "title": "Sign glossary",
             "description": f"The {len(signs)} signs measured on a training log, how, and which cases show each.",
+            "source": "kb/signs/__init__.py",
         }),
         "# Sign glossary\n",
         f"A sign is one named observation about a training run. These {len(signs)} are measured by code, on your log "

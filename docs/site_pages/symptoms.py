@@ -20,6 +20,9 @@ from site_pages.markdown import (
     make_table,
 )
 
+SOURCE = "docs/site_pages/symptoms.py"
+"""What the pages of this module are made of."""
+
 UP = "../"
 CASES = "../cases/"
 
@@ -161,7 +164,7 @@ def make_symptom_page(symptom: Symptom, library: Library) -> str:
     signs = [list_signs()[name] for name in symptom.signs]
     known = [sign for sign in signs if _list_shown(sign, library)]
     parts = [
-        make_front_matter({"title": symptom.title, "description": symptom.description}),
+        make_front_matter({"title": symptom.title, "description": symptom.description, "source": SOURCE}),
         f"# {symptom.title}\n",
         f"{symptom.description}\n",
         f"{symptom.advice}\n",
@@ -333,7 +336,7 @@ def make_numbers_page(library: Library) -> str:
     """The known numbers, each with the cases that are measured there and the pages that speak of it."""
     description = "What 0.693, ln(classes), the margin, 1.461, 65504 and other numbers in a training log mean."
     return "\n".join([
-        make_front_matter({"title": "A number that keeps coming back", "description": description}),
+        make_front_matter({"title": "A number that keeps coming back", "description": description, "source": SOURCE}),
         "# A number that keeps coming back\n",
         f"{description}\n",
         "## The loss of guessing\n",
@@ -392,7 +395,7 @@ def make_symptom_index(library: Library) -> str:
         "Find out why a training run fails by what you see: the loss, NaN, validation, a metric, an error, a number."
     )
     lines = [
-        make_front_matter({"title": "Find your symptom", "description": description}),
+        make_front_matter({"title": "Find your symptom", "description": description, "source": SOURCE}),
         "# Find your symptom\n",
         "Begin with what you see. Each page has the signs that are measured on a log, and the cases in which every "
         "broken run shows the sign and no fixed run does.\n",

@@ -52,6 +52,7 @@ def make_tags_page(library: Library) -> str:
     head = {
         "title": "Tags",
         "description": "All cases by kind, stage of the training program, severity, family and keyword.",
+        "source": "docs/site_pages/tags.py",
     }
     parts = [
         make_front_matter(head),
