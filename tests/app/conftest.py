@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -16,9 +17,16 @@ from repro.serve import find_port
 HEALTHY_SECONDS = 60
 
 
+class App(NamedTuple):
+    """The app while it runs."""
+
+    address: str
+    process: int
+
+
 @pytest.fixture(scope="session")
-def app_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the app, started by `repro app` on a free port."""
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The app, started by `repro app` on a free port."""
     port = find_port(None)
     log = tmp_path_factory.mktemp("app") / "app.log"
     command = [sys.executable, "-m", "repro", "app", "--no-browser", "--port", str(port)]
@@ -28,10 +36,15 @@ def app_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
         print(f"healthy {time.monotonic() - began:.2f} s after the command")
-        yield f"http://127.0.0.1:{port}"
+        yield App(f"http://127.0.0.1:{port}", process.pid)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def app_address(app: App) -> str:
+    return app.address
 
 
 def wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

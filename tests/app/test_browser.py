@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from repro.collection import find_examples
+from tests.app.conftest import App
 
 pytest.importorskip("selenium")
 from selenium.webdriver import Chrome, ChromeOptions
@@ -109,8 +110,8 @@ def outside_requests(browser: Chrome) -> list[str]:
     return [address for address in asked if urllib.parse.urlsplit(address).hostname not in ("127.0.0.1", None)]
 
 
-def find_scripts() -> list[int]:
-    """Processes that run a script of a case now: forks of the server that has imported torch."""
+def find_scripts(app: App) -> list[int]:
+    """Processes that run a script for the app now: forks of its server that has imported torch."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -119,7 +120,15 @@ def find_scripts() -> list[int]:
                 parents[int(folder.name)] = int(re.findall(r"^PPid:\s*(\d+)", status, re.MULTILINE)[0])
         except OSError:  # it ended meanwhile
             continue
-    return [process for process, parent in parents.items() if parent in parents]
+    return [process for process, parent in parents.items() if parents.get(parent) == app.process]
+
+
+def wait_for_scripts(app: App) -> list[int]:
+    end = time.monotonic() + 60
+    while not (found := find_scripts(app)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
 
 
 def test_from_a_paste_to_the_verdict_and_back(app_address: str, open_browser: Open) -> None:
@@ -190,29 +199,27 @@ def test_two_tabs_have_their_own_conversation(app_address: str, open_browser: Op
     assert "sign-vocab-blank" not in body(first)
 
 
-def test_closed_tab_leaves_no_process_behind(app_address: str, open_browser: Open) -> None:
-    browser = open_browser(f"{app_address}/?case=gait-batch-diversity")
+def test_closed_tab_leaves_no_process_behind(app: App, open_browser: Open) -> None:
+    browser = open_browser(f"{app.address}/?case=gait-batch-diversity")
     wait_for(browser, "What goes wrong")
     select_tab(browser, "Scripts, curves, run")
     select_tab(browser, "Run it")
     press(browser, "Run before and after")
-    wait_for(browser, "buggy.py · running")
-    assert find_scripts()
+    wait_for_scripts(app)
     browser.close()
     end = time.monotonic() + 60
-    while find_scripts():
+    while find_scripts(app):
         assert time.monotonic() < end
         time.sleep(0.2)
 
 
-def test_killed_script_is_told(app_address: str, open_browser: Open) -> None:
-    browser = open_browser(f"{app_address}/?case=gait-batch-diversity")
+def test_killed_script_is_told(app: App, open_browser: Open) -> None:
+    browser = open_browser(f"{app.address}/?case=gait-batch-diversity")
     wait_for(browser, "What goes wrong")
     select_tab(browser, "Scripts, curves, run")
     select_tab(browser, "Run it")
     press(browser, "Run before and after")
-    wait_for(browser, "buggy.py · running")
-    os.kill(find_scripts()[0], signal.SIGKILL)
+    os.kill(wait_for_scripts(app)[0], signal.SIGKILL)
     wait_for(browser, "SIGKILL")
 
 
