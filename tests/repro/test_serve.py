@@ -28,6 +28,7 @@ def test_port_that_is_taken_is_named(repro: Repro, taken: "socket.socket") -> No
 
 def test_free_port_is_found() -> None:
     with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # an app that has just ended may have had it
         trial.bind((ADDRESS, find_port(None)))
 
 
