@@ -14,7 +14,7 @@ SHOWN_LINES = 12
 
 
 def offer_run(case: Case) -> None:
-    """The button that runs a case, and the run that this session asked for last."""
+    """The button that runs a case, and the run that this visitor asked for last."""
     runs: dict[str, QueuedRun] = st.session_state.setdefault("runs", {})
     running = case.id in runs and not runs[case.id].ended
     seed = st.number_input("Seed", min_value=0, value=case.seeds[0], key=f"seed {case.id}", disabled=running)

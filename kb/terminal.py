@@ -13,7 +13,6 @@ from kb.evaluate.tables import MATCH_COLUMNS, list_match_facts, list_match_table
 from kb.match.diagnosis import Diagnosis, EvidenceKind, Match, Verdict
 from kb.read.log import LogLine, Series, TrainingLog
 from kb.signs import Answer, Family, Finding, Sign, list_signs
-from kb.transcript import VERDICTS
 
 SPARK_WIDTH = 24
 MAX_SERIES, MAX_UNREAD = 24, 5
@@ -126,13 +125,9 @@ _REASONS = {
 
 def render_diagnosis(diagnosis: Diagnosis, detailed: int = 20, *, question: bool = True) -> RenderableType:
     """The ranked cases, so many of them with the reasons for and against, and the question that would decide."""
-    sentence = VERDICTS[diagnosis.verdict].format(case=diagnosis.matches[0].case_id).replace("`", "")
-    normal = diagnosis.normal
-    if normal:
-        sentence = f"This is normal: {normal.title}."
-    parts: list[RenderableType] = [Text(sentence, style=f"bold {_VERDICT_STYLES[diagnosis.verdict]}")]
-    if normal:
-        parts += [Text(normal.reason), Text.assemble(("not if ", "bold"), normal.not_if)]
+    parts: list[RenderableType] = [Text(diagnosis.sentence, style=f"bold {_VERDICT_STYLES[diagnosis.verdict]}")]
+    if diagnosis.advice:
+        parts.append(Text(diagnosis.advice))
     for number, match in enumerate(diagnosis.matches):
         bar = "█" * round(match.probability * 20)
         parts += [Text(), Text.assemble((match.case_id, "bold cyan"), f"  {match.probability:4.0%} ", (bar, "cyan"))]

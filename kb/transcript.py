@@ -4,14 +4,7 @@ import re
 from collections.abc import Iterator
 
 from kb.dialogue import Answered, Conversation, Reply, Said, reply_to
-from kb.match import Diagnosis, EvidenceKind, Match, Matcher, Verdict
-
-VERDICTS = {
-    Verdict.MATCH: "This is most likely `{case}`.",
-    Verdict.UNSURE: "Not sure yet. The closest cases:",
-    Verdict.HEALTHY: "Nothing in it looks wrong: the curves fall and settle. The nearest cases, should something be:",
-    Verdict.NONE: "None of the cases fits. The nearest, for what they are worth:",
-}
+from kb.match import Diagnosis, EvidenceKind, Match, Matcher
 
 
 def write_transcript(matcher: Matcher, conversation: Conversation) -> str:
@@ -31,11 +24,7 @@ def write_transcript(matcher: Matcher, conversation: Conversation) -> str:
 
 
 def _write_diagnosis(diagnosis: Diagnosis) -> Iterator[str]:
-    if diagnosis.normal:
-        normal = diagnosis.normal
-        yield f"This is normal: {_escape(normal.title)}. {_escape(normal.reason)} Not if: {_escape(normal.not_if)}"
-    else:
-        yield VERDICTS[diagnosis.verdict].format(case=diagnosis.matches[0].case_id)
+    yield " ".join(_escape(part) for part in (diagnosis.sentence, diagnosis.advice) if part)
     for number, match in enumerate(diagnosis.matches, 1):
         yield "\n".join(
             [f"{number}. **{match.case_id}** ({match.probability:.0%}): {_escape(match.title)}", *_write_reasons(match)]

@@ -17,20 +17,9 @@ from repro.serve import MAX_UPLOAD_MIB
 
 SHOWN_CHARACTERS = 20_000
 MANY_LINES, LONG_TEXT = 12, 240  # a text of more lines scrolls in a box of this height, in pixels
-VERDICTS = {
-    Verdict.MATCH: (st.success, "This is most likely it."),
-    Verdict.UNSURE: (st.info, "Not sure yet. These are the closest."),
-    Verdict.HEALTHY: (
-        st.success,
-        "Nothing in it looks wrong: the curves fall and settle. If something is, say what you expected instead. "
-        "The nearest cases:",
-    ),
-    Verdict.NONE: (
-        st.warning,
-        "None of the cases fits. What helps next: the whole log from its first line, the full traceback, or what you "
-        "expected to see. The nearest, for what they are worth:",
-    ),
-}
+BOXES = {
+    Verdict.MATCH: st.success, Verdict.UNSURE: st.info, Verdict.HEALTHY: st.success, Verdict.NONE: st.warning,
+}  # fmt: skip
 
 # ---- set things up ---------------------------------------------------------------------------
 
@@ -102,13 +91,9 @@ def show_reply(reply: Reply) -> None:
     """What was understood, the cases, and the question that would decide."""
     with st.chat_message("assistant"):
         show_understood(reply)
-        box, sentence = VERDICTS[reply.diagnosis.verdict]
-        normal = reply.diagnosis.normal
-        if normal:
-            box(f"This is normal: {as_text(normal.title)}.")
-            st.markdown(f"{as_text(normal.reason)}\n\n**Not if** {as_text(normal.not_if)}")
-        else:
-            box(sentence)
+        BOXES[reply.diagnosis.verdict](as_text(reply.diagnosis.sentence))
+        if reply.diagnosis.advice:
+            st.markdown(as_text(reply.diagnosis.advice))
         log = reply.query.log if reply.query.log.count else None
         for number, match in enumerate(reply.diagnosis.matches):
             show_match(match, log, opened=number == 0)

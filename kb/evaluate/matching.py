@@ -162,6 +162,7 @@ def score_questions(
 
     """
     from kb.match.fusion import load_weights
+    from kb.match.matcher import NONE_OF_THESE, SURE
 
     weights = load_weights()
     measured = _measure(matcher, questions, advance, peer)
@@ -169,12 +170,7 @@ def score_questions(
     own = [_answer(one, inside, weights) for one in measured]
     names = list(measured[0].peers) if measured else []
     ways = [(OWN, own), *((name, [one.peers[name] for one in measured]) for name in names)]
-    parts = {
-        "meaning": replace(weights, meaning=0.0),
-        "words": replace(weights, words=0.0),
-        "error": replace(weights, error=0.0),
-        "signs": replace(weights, signs=0.0),
-    }
+    parts = {kind: replace(weights, kinds={**weights.kinds, kind: 0.0}) for kind in weights.kinds}
     without = [(f"without {kind}", [_answer(one, inside, less) for one in measured]) for kind, less in parts.items()]
     removed = [_answer(_take_out(one), inside - len(one.places), weights) for one in measured if one.places]
     present = np.array([answer.confidence for answer in own if answer.rank])
@@ -186,7 +182,9 @@ def score_questions(
         _group(measured, own, lambda one: one.family),
         measure_calibration([answer.first for answer in own], [answer.rank == 1 for answer in own]),
         measure_auroc(present, absent),
-        float(np.mean(absent < 0.5)) if len(absent) else float("nan"),
+        float(np.mean([1 - each.confidence > NONE_OF_THESE and each.first < SURE for each in removed]))
+        if removed
+        else float("nan"),
         _count_verdicts(measured),
     )
 

@@ -21,6 +21,19 @@ class Verdict(StrEnum):
     NONE = "none"
 
 
+_SENTENCES = {
+    Verdict.MATCH: "This is most likely {case}.",
+    Verdict.UNSURE: "Not sure yet. These are the closest:",
+    Verdict.HEALTHY: "Nothing in it looks wrong: the curves fall and settle.",
+    Verdict.NONE: "None of the cases fits.",
+}
+_ADVICE = {
+    Verdict.HEALTHY: "If something is, say what you expected instead. The nearest cases:",
+    Verdict.NONE: "What helps next: the whole log from its first line, the full traceback, or what you expected to see. "
+    "The nearest cases, for what they are worth:",
+}
+
+
 class EvidenceKind(StrEnum):
     """Where a piece of evidence comes from."""
 
@@ -92,6 +105,20 @@ class Diagnosis:
     question: Question | None = None
     normal: NormalAnswer | None = None
     """Why what was shown is as it should be, where that is the answer."""
+
+    @property
+    def sentence(self) -> str:
+        """The verdict as a person is told."""
+        if self.normal:
+            return f"This is normal: {self.normal.title}."
+        return _SENTENCES[self.verdict].format(case=self.matches[0].case_id)
+
+    @property
+    def advice(self) -> str:
+        """Why it is so, or what to do next; empty where the cases say it."""
+        if self.normal:
+            return f"{self.normal.reason} Not if {self.normal.not_if}"
+        return _ADVICE.get(self.verdict, "")
 
     def to_json(self) -> dict[str, Any]:
         """The documented form, `schema` 1."""

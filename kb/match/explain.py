@@ -70,7 +70,7 @@ def _find_nearest(library: Library, place: int, query: Query) -> Evidence:
     """The passage of the case that is nearest to what was written."""
     told = np.array([passage.kind not in (PassageKind.LOG, PassageKind.VOICE) for passage in library.passages])
     mine = np.flatnonzero((library.owners == place) & told)
-    vectors = library.encode(query.texts()[0])
+    vectors = library.encode(query.parts()[0])
     nearest = library.passages[int(mine[int(np.argmax(library.vectors[mine] @ vectors))])]
     return Evidence(EvidenceKind.MEANING, nearest.kind.value, nearest.text)
 

@@ -4,7 +4,7 @@ import math
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from repro.case import Case, Side
 Scores = NDArray[np.float64]
 
 OUTSIDE = Path(__file__).parents[1] / "data" / "outside.toml"
-POOLED = 4
+POOLED, POOLED_VOICES = 4, 2
 """Best passages of a case whose mean counts: one alone is luck, all of them drown the one that fits."""
 SIGN_FLOOR, SIGN_CEILING = -1.2, 3.0
 """Limits of what one sign may say for or against a case, in nats: logs vary in more ways than our runs."""
@@ -68,6 +68,11 @@ class Library:
         """For each passage the place of its case."""
         place = {case_id: n for n, case_id in enumerate(self.case_ids)}
         return np.array([place[passage.case_id] for passage in self.passages])
+
+    @cached_property
+    def voiced(self) -> NDArray[np.bool_]:
+        """For each passage whether it is what others say, not the case."""
+        return np.array([passage.kind is PassageKind.VOICE for passage in self.passages])
 
     @lru_cache(maxsize=256)  # noqa: B019  a library lives as long as its process
     def encode(self, text: str) -> Vectors:
@@ -134,19 +139,18 @@ def make_library(cases: Sequence[Case], encoder: Encoder) -> Library:
 def gather_passages(cases: Sequence[Case]) -> list[Passage]:
     """All passages that are searched: those of the cases, then those of what the library does not hold."""
     inside = [passage for case in cases for passage in make_passages(case)]
-    return inside + load_outside({case.id for case in cases})
+    return inside + load_outside()
 
 
-def load_outside(known: Container[str]) -> list[Passage]:
-    """What the library does not hold, and what is normal; a row that has become a case is passed over."""
+def load_outside() -> list[Passage]:
+    """What is none of the library's business, and what is normal."""
     passages: list[Passage] = []
     for answer in load_answers().values():
         passages += [Passage(PREFIX + answer.id, PassageKind.SYMPTOM, text) for text in answer.asked]
         passages.append(Passage(PREFIX + answer.id, PassageKind.CAUSE, answer.reason))
     for topic, row in tomllib.loads(OUTSIDE.read_text(encoding="utf-8")).items():
-        if topic not in known:
-            passages += [Passage(topic, PassageKind.SYMPTOM, text) for text in row["texts"]]
-            passages += [Passage(topic, PassageKind.ERROR, text) for text in row.get("errors", ())]
+        passages += [Passage(topic, PassageKind.SYMPTOM, text) for text in row["texts"]]
+        passages += [Passage(topic, PassageKind.ERROR, text) for text in row.get("errors", ())]
     return passages
 
 
@@ -160,27 +164,43 @@ def tokenise(text: str) -> list[str]:
     ]
 
 
-def pool(scores: Scores, owners: NDArray[np.int64], count: int) -> Scores:
-    """Per case the mean of its best passages."""
+def pool(scores: Scores, owners: NDArray[np.int64], count: int, best_of: int = POOLED) -> Scores:
+    """Per case the mean of its best passages; a case without any has the mean of the others."""
     order = np.lexsort((-scores, owners))
     owners, scores = owners[order], scores[order]
     places = np.arange(len(owners)) - np.searchsorted(owners, owners)
-    best = places < POOLED
-    total = np.bincount(owners[best], scores[best], count)
-    return np.asarray(total / np.maximum(np.bincount(owners[best], minlength=count), 1))
+    best = places < best_of
+    counts = np.bincount(owners[best], minlength=count)
+    pooled = np.bincount(owners[best], scores[best], count) / np.maximum(counts, 1)
+    return np.where(counts > 0, pooled, pooled[counts > 0].mean())
 
 
 def score_meaning(library: Library, query: Query) -> Scores:
-    """Cosine of the query's texts to the passages, pooled; of several texts the mean."""
-    vectors = np.stack([library.encode(text) for text in query.texts()])
+    """Cosine of the parts of a paste to the passages, pooled; of several parts the mean."""
+    vectors = np.stack([library.encode(text) for text in query.parts()])
     scores = library.search.score(vectors).astype(float)
     pooled = [pool(scores[:, n], library.owners, len(library.case_ids)) for n in range(scores.shape[1])]
     return np.asarray(np.mean(pooled, axis=0) * 0.5 + np.max(pooled, axis=0) * 0.5)
 
 
+def score_whole(library: Library, query: Query) -> Scores:
+    """Cosine of the paste as one text to what a case says of itself, pooled."""
+    return _score_whole(library, query, ~library.voiced, POOLED)
+
+
+def score_voices(library: Library, query: Query) -> Scores:
+    """Cosine of the paste as one text to what others say who see the case, pooled."""
+    return _score_whole(library, query, library.voiced | (library.owners >= library.inside), POOLED_VOICES)
+
+
+def _score_whole(library: Library, query: Query, among: NDArray[np.bool_], best_of: int) -> Scores:
+    scores = library.search.score(library.encode(query.whole)[None])[:, 0].astype(float)
+    return pool(scores[among], library.owners[among], len(library.case_ids), best_of)
+
+
 def score_words(library: Library, query: Query) -> Scores:
-    """BM25 of the query's texts, pooled."""
-    tokens = tokenise(" ".join(query.texts()))
+    """BM25 of the parts of a paste, pooled."""
+    tokens = tokenise(" ".join(query.parts()))
     if not tokens:
         return np.zeros(len(library.case_ids))
     scores = np.asarray(library.words.get_scores(tokens), dtype=np.float64)
@@ -266,6 +286,8 @@ def measure_features(library: Library, query: Query) -> dict[str, Scores]:
     """All kinds of evidence, per case."""
     return {
         "meaning": score_meaning(library, query),
+        "whole": score_whole(library, query),
+        "voices": score_voices(library, query),
         "words": score_words(library, query),
         "error": score_error(library, query),
         "signs": score_signs(library, query),

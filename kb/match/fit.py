@@ -21,6 +21,7 @@ from kb.encoder import load_encoder
 from kb.evaluate.matching import load_questions, measure_auroc, measure_calibration
 from kb.match.features import Library, Scores, make_library, measure_features
 from kb.match.fusion import (
+    KINDS,
     WEIGHTS,
     Weights,
     describe_fit,
@@ -35,8 +36,7 @@ from kb.match.query import Query, make_query
 from repro.collection import find_collection
 from repro.files import write_whole
 
-KINDS = ("meaning", "words", "error", "signs")
-START = (2.5, 0.8, 1.0, 0.3, 1.0)
+START = (0.5, 1.2, 1.0, 0.5, 0.2, 0.3)
 """Of the search for the weights of the kinds, and of `vague`."""
 NEAR_START = 0.002
 RIDGE = 3.0
@@ -85,9 +85,8 @@ def gather_examples(library: Library, paths: Iterable[Path]) -> list[Example]:
 
 def fit_weights(examples: Sequence[Example]) -> Weights:
     """First the kinds, by the likelihood of the right case; then none, given the kinds."""
-    kinds = fit_kinds([one for one in examples if one.places])
-    meaning, words, error, signs, vague = kinds
-    start = Weights(meaning, words, error, signs, vague, none={}, centre={}, scale={})
+    *kinds, vague = fit_kinds([one for one in examples if one.places])
+    start = Weights(dict(zip(KINDS, kinds, strict=True)), vague, none={}, centre={}, scale={})
     return fit_none(examples, start)
 
 
@@ -102,15 +101,13 @@ def fit_kinds(examples: Sequence[Example]) -> list[float]:
     def lose(weights: NDArray[np.float64]) -> float:
         total = 0.0
         for one, table, count in zip(examples, tables, words, strict=True):
-            scores = trust_words(count, float(weights[4])) * (table @ weights[:4])
+            scores = trust_words(count, float(weights[-1])) * (table @ weights[:-1])
             share = np.exp(scores - scores.max())
             total -= float(np.log(share[list(one.places)].sum() / share.sum() + 1e-9))
         return total / len(examples) + NEAR_START * float(np.sum((weights - np.array(START)) ** 2))
 
-    found = minimize(
-        lose, np.array(START), method="Nelder-Mead", options={"maxiter": 400, "xatol": 0.02, "fatol": 1e-4}
-    )
-    return [max(float(value), 0.0) for value in found.x]
+    found = minimize(lose, np.array(START), method="L-BFGS-B", bounds=[(0.0, None)] * len(START))
+    return [float(value) for value in found.x]
 
 
 def fit_none(examples: Sequence[Example], weights: Weights) -> Weights:
@@ -193,9 +190,8 @@ def cross_validate(examples: Sequence[Example]) -> dict[str, float]:
 
 def write_weights(weights: Weights, path: Path = WEIGHTS) -> None:
     """Write the numbers so that a person can read them."""
-    kinds = weights.kinds | {"vague": weights.vague}
-    tables = {"kinds": kinds, "none": weights.none, "centre": weights.centre, "scale": weights.scale}
-    text = "# How kinds of evidence are weighed, fitted by kb.match.fit.\n"
+    tables = {"kinds": weights.kinds, "none": weights.none, "centre": weights.centre, "scale": weights.scale}
+    text = f"# How kinds of evidence are weighed, fitted by kb.match.fit.\n\nvague = {weights.vague:.4g}\n"
     for name, table in tables.items():
         text += f"\n[{name}]\n" + "".join(f"{key} = {value:.4g}\n" for key, value in table.items())
     write_whole(path, text)

@@ -16,6 +16,9 @@ from kb.match.features import ERROR_KNOWN, Scores
 from kb.match.query import Query
 from kb.signs import Answer
 
+KINDS = ("meaning", "whole", "voices", "words", "signs")
+"""Evidence that is added up for a case. A known error message is not among them: its words and its meaning say as much
+already; it tells whether any case fits at all."""
 WEIGHTS = Path(__file__).parents[1] / "data" / "fusion.toml"
 FEW_WORDS = 12.0
 """Words at which a paste has said about as much as it takes to trust its ranking in full."""
@@ -25,10 +28,8 @@ FEW_WORDS = 12.0
 class Weights:
     """The numbers of the fusion."""
 
-    meaning: float
-    words: float
-    error: float
-    signs: float
+    kinds: Mapping[str, float]
+    """By kind of evidence."""
     vague: float
     """How much less the evidence counts in a paste of a few words."""
     none: Mapping[str, float]
@@ -36,29 +37,18 @@ class Weights:
     centre: Mapping[str, float]
     scale: Mapping[str, float]
 
-    @property
-    def kinds(self) -> dict[str, float]:
-        """What is added up for a case, by the kind of evidence."""
-        return {"meaning": self.meaning, "words": self.words, "error": self.error, "signs": self.signs}
-
 
 @cache
 def load_weights(path: Path = WEIGHTS) -> Weights:
     """The numbers as they are kept."""
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Weights(**data["kinds"], none=data["none"], centre=data["centre"], scale=data["scale"])
+    return Weights(**tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 def stack_evidence(features: Mapping[str, Scores], inside: int) -> dict[str, Scores]:
     """The evidence in the units in which it is weighed, for each case and each thing outside."""
     signs = features["signs"].copy()
     signs[inside:] = 0.0
-    return {
-        "meaning": _standardise(features["meaning"]),
-        "words": _standardise(features["words"]),
-        "error": features["error"],
-        "signs": signs,
-    }
+    return {kind: signs if kind == "signs" else _standardise(features[kind]) for kind in KINDS}
 
 
 def _standardise(scores: Scores) -> Scores:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from kb.errors import LogError
 from kb.read import TrainingLog, read_text
@@ -14,8 +15,13 @@ MAX_LINES = 2_000
 """Lines at each end of a log in which a person's own words are looked for."""
 MAX_PROSE = 4_000
 """Characters of what a person wrote that are looked at."""
+END_OF_WHOLE = 700
+"""Characters of each end of a paste that are compared as one text: about what the encoder reads."""
 
 _FRAME = re.compile(r'^\s*(?:File "|\^|~|at 0x)|^\s{4,}\S|^Traceback|site-packages|dist-packages')
+_STACK = re.compile(
+    r'^\s*(?:File ".*", line \d+|[\^~ ]+$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)'
+)
 _PRINTED = re.compile(
     r"^\s*[\[({<|#>$\-=*+/\\]|[=|]{2,}|\d+%\||^\s*\d|: \d|=\s*-?\d"
     r"|^\s*(?:import|from|def|class|return|for|if|with)\b|\)$|;$"
@@ -53,8 +59,23 @@ class Query:
             if finding.answer is not Answer.UNKNOWN and signs[sign].family is not Family.HEALTH:
                 yield sign, finding
 
-    def texts(self) -> list[str]:
-        """The texts to compare with passages: each says one thing."""
+    @cached_property
+    def whole(self) -> str:
+        """The paste as one text: without the frames of a traceback, of a long one the beginning and the end."""
+        lines: list[str] = []
+        source_follows = False
+        for line in self.text.splitlines():
+            if _STACK.search(line):
+                source_follows = "File" in line
+                continue
+            if not (source_follows and line.startswith("    ")):
+                lines.append(line)
+            source_follows = False
+        text = "\n".join(lines).strip() or self.text
+        return text if len(text) <= 2 * END_OF_WHOLE else f"{text[:END_OF_WHOLE]}\n...\n{text[-END_OF_WHOLE:]}"
+
+    def parts(self) -> list[str]:
+        """The parts of the paste that each say one thing: a person's words, the error, and what the log shows."""
         signs = list_signs()
         told = " ".join(
             f"{signs[sign].sentence} {self.findings[sign].detail}."

@@ -57,7 +57,7 @@ def test_every_example_gets_an_answer(page: AppTest, path: Path) -> None:
 def test_an_error_finds_its_case_with_fix_and_scripts(page: AppTest) -> None:
     say(page.run(), "RuntimeError: Numpy is not available, after the upgrade to NumPy 2")
     assert not page.exception
-    assert "This is most likely it." in texts(page)
+    assert "This is most likely" in texts(page)
     assert any("+++ vision-numpy-abi/fixed.py" in code.value for code in page.code)
     assert any(code.value == "repro case vision-numpy-abi" for code in page.code)
 
