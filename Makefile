@@ -55,6 +55,7 @@ readme: setup ## Write the generated parts of README.md anew
 bench: setup ## Measure speed
 	$(BIN)/python tests/bench/bench_speed.py
 	$(BIN)/python tests/bench/bench_read.py
+	$(BIN)/python tests/bench/bench_search.py
 
 setup: $(VENV)/.done ## Create the virtual environment
 

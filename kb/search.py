@@ -1,28 +1,24 @@
 """Which passages are near in meaning: inner products of unit vectors, exact or approximate by their number.
 
-Up to `WITHOUT_FAISS` passages one matrix product gives what FAISS's flat index gives, and loading FAISS would take
-longer than the search. Up to `EXACT` it is that flat index. Past it, cells of near vectors with a byte a component
-(inverted file with scalar quantisation), as the FAISS guide to choosing an index has it: a quarter of the memory, and
+Up to `EXACT` passages it is one matrix product, which gives what FAISS's flat index gives in a third of its time
+(`tests/bench/bench_search.py`) and needs nothing loaded. Past it, cells of near vectors with a byte a component
+(FAISS's inverted file with scalar quantisation), as its guide to choosing an index has it: a quarter of the memory, and
 only the nearest cells are looked at. An index is always made from the vectors in memory: FAISS's own files are never
 read, since they are not safe to take from others.
 """
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kb.encoder import Vectors
 
-if TYPE_CHECKING:
-    import faiss
-
-WITHOUT_FAISS = 20_000
 EXACT = 100_000
 """Largest number of passages that is searched exactly."""
-NEAREST = 2_048
+NEAREST = 512
 """Passages that FAISS is asked for; the others count as far as the last of them."""
 SAMPLE_PER_CELL = 40
 """Vectors a cell on which the cells are trained; FAISS warns below 39."""
@@ -48,11 +44,11 @@ class ProductSearch(PassageSearch):
         return self._vectors @ queries.T
 
 
-class FaissSearch(PassageSearch):
-    """By an index of FAISS, for the `NEAREST` passages of each query."""
+class CellSearch(PassageSearch):
+    """By FAISS's cells, for the `NEAREST` passages of each query."""
 
-    def __init__(self, index: "faiss.Index") -> None:
-        self._index = index
+    def __init__(self, vectors: Vectors) -> None:
+        self._index = make_cells(vectors)
 
     def score(self, queries: Vectors) -> NDArray[np.float32]:
         count = self._index.ntotal
@@ -67,21 +63,10 @@ class FaissSearch(PassageSearch):
 
 def make_search(vectors: Vectors) -> PassageSearch:
     """The search that suits the number of vectors, (passages, dimension) of unit length."""
-    if len(vectors) <= WITHOUT_FAISS:
-        return ProductSearch(vectors)
-    return FaissSearch(make_flat_index(vectors) if len(vectors) <= EXACT else make_cell_index(vectors))
+    return ProductSearch(vectors) if len(vectors) <= EXACT else CellSearch(vectors)
 
 
-def make_flat_index(vectors: Vectors) -> Any:
-    """FAISS's exact index."""
-    import faiss
-
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
-    return index
-
-
-def make_cell_index(vectors: Vectors, seed: int = 0) -> Any:
+def make_cells(vectors: Vectors, seed: int = 0) -> Any:
     """FAISS's inverted file with one byte a component; trained on a sample."""
     import faiss
 

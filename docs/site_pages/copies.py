@@ -1,8 +1,10 @@
 """Pages that are made of files outside of the docs, or of what was measured elsewhere."""
 
 import re
+import tomllib
 from pathlib import Path
 
+from kb.match.fusion import WEIGHTS
 from site_pages.library import Library
 from site_pages.markdown import make_front_matter
 
@@ -41,13 +43,18 @@ def make_accuracy_page(bench: Path) -> str:
             "source": "docs/measure_accuracy.py",
         }
     )
+    crossed = tomllib.loads(WEIGHTS.read_text(encoding="utf-8"))["cross_validation"]
     text = bench.read_text(encoding="utf-8") if bench.is_file() else NOT_MEASURED
     return "\n".join([
         head,
         "# Measured accuracy\n",
-        "Measured on queries that no part of the matching was fitted on, each with the cases that are right, some of "
-        "them with none. Intervals are 95%. [How matching works](matching.md) says what is measured; "
-        "`repro bench match FILE` measures the same on queries of yours.\n",
+        "Measured on the project's own queries, each with the cases that are right, some of them with none. They were "
+        "written by somebody who had not seen the texts of the cases; the encoder was not trained on them. The few "
+        "weights of the evidence were fitted on them among others: in cross-validation, with all queries about a fold's "
+        f"cases kept from the fit, the right case comes first for {crossed['top1']:.2f} of the queries, the AUROC of none is "
+        f"{crossed['auroc_none']:.2f} and the calibration error {crossed['calibration']:.2f}. Intervals are 95%. "
+        "[How matching works](matching.md) says what is measured; `repro bench match FILE` measures the same on "
+        "queries of yours.\n",
         text,
     ])  # fmt: skip
 

@@ -29,8 +29,8 @@ _SENTENCES = {
 }
 _ADVICE = {
     Verdict.HEALTHY: "If something is, say what you expected instead. The nearest cases:",
-    Verdict.NONE: "What helps next: the whole log from its first line, the full traceback, or what you expected to see. "
-    "The nearest cases, for what they are worth:",
+    Verdict.NONE: "What helps next: the whole log from its first line, the full traceback, or what you expected to "
+    "see. The nearest cases, for what they are worth:",
 }
 
 

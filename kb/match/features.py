@@ -30,6 +30,8 @@ POOLED, POOLED_VOICES = 4, 2
 """Best passages of a case whose mean counts: one alone is luck, all of them drown the one that fits."""
 SIGN_FLOOR, SIGN_CEILING = -1.2, 3.0
 """Limits of what one sign may say for or against a case, in nats: logs vary in more ways than our runs."""
+LEAST_RECORDS = 2
+"""Of a log whose signs count."""
 MISSING = 0.35
 """Weight of a sign that is not seen, against one that is: an excerpt does not show everything."""
 ERROR_KNOWN = 0.55
@@ -220,8 +222,13 @@ def score_error(library: Library, query: Query) -> Scores:
 
 
 def score_signs(library: Library, query: Query) -> Scores:
-    """Log likelihood of the signs' answers under each case against the background; what cannot be told is left out."""
+    """Log likelihood of the signs' answers under each case against the background; what cannot be told is left out.
+
+    Without a log of a few records they are words of the paste, which the other kinds read better.
+    """
     scores = np.zeros(len(library.case_ids))
+    if query.log.count < LEAST_RECORDS:
+        return scores
     for sign, finding in query.telling():
         if sign not in query.told and sign in library.gains:
             seen = finding.answer is Answer.SEEN

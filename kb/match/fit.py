@@ -4,7 +4,8 @@
 
 A line of a file is a JSON object with `query` and `labels`: ids of the cases that are right; none of the cases at hand
 means none of these. Each query whose case exists is taken a second time with its cases left out of the library: then
-none is right. What is printed was measured by cross-validation in which the cases of a fold are unknown to the fit.
+none is right. What is printed and written beside the numbers was measured by cross-validation in which the cases of a
+fold are unknown to the fit.
 """
 
 import json
@@ -26,7 +27,6 @@ from kb.match.fusion import (
     Weights,
     describe_fit,
     fuse,
-    load_weights,
     share_cases,
     stack_evidence,
     trust_words,
@@ -188,9 +188,10 @@ def cross_validate(examples: Sequence[Example]) -> dict[str, float]:
     }
 
 
-def write_weights(weights: Weights, path: Path = WEIGHTS) -> None:
-    """Write the numbers so that a person can read them."""
+def write_weights(weights: Weights, crossed: Mapping[str, float], path: Path = WEIGHTS) -> None:
+    """Write the numbers so that a person can read them, and what cross-validation gave."""
     tables = {"kinds": weights.kinds, "none": weights.none, "centre": weights.centre, "scale": weights.scale}
+    tables["cross_validation"] = crossed
     text = f"# How kinds of evidence are weighed, fitted by kb.match.fit.\n\nvague = {weights.vague:.4g}\n"
     for name, table in tables.items():
         text += f"\n[{name}]\n" + "".join(f"{key} = {value:.4g}\n" for key, value in table.items())
@@ -201,9 +202,9 @@ def main() -> None:
     """Fit on the files that are named, print what cross-validation gives, and write."""
     library = make_library(find_collection().load_all(), load_encoder("shipped"))
     examples = gather_examples(library, [Path(name) for name in sys.argv[1:]])
-    print(json.dumps(cross_validate(examples)))
-    write_weights(fit_weights(examples))
-    load_weights.cache_clear()
+    crossed = cross_validate(examples)
+    print(json.dumps(crossed))
+    write_weights(fit_weights(examples), crossed)
 
 
 if __name__ == "__main__":

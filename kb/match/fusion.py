@@ -41,7 +41,8 @@ class Weights:
 @cache
 def load_weights(path: Path = WEIGHTS) -> Weights:
     """The numbers as they are kept."""
-    return Weights(**tomllib.loads(path.read_text(encoding="utf-8")))
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    return Weights(**{name: data[name] for name in Weights.__dataclass_fields__})
 
 
 def stack_evidence(features: Mapping[str, Scores], inside: int) -> dict[str, Scores]:

@@ -85,7 +85,7 @@ _METRIC_WORDS = frozenset(
 
 _EPOCH = re.compile(r"(?:.*\b|.*_)?(?:epochs?|epo|ep|epoche|époque|época|epoca|эпоха)|轮|世代|第|에폭|에포크|エポック")
 _STEP = re.compile(
-    r"(?:.*_)?(?:steps?|iters?|iterations?|itr|itrs|num_updates|updates?|timesteps?|timesteps_total|total_timesteps|"
+    r"(?:.*_)?(?:steps?|iters?|iterations?|itr|itrs|num_updates|updates?|upds?|timesteps?|timesteps_total|total_timesteps|"
     r"batch|batches|minibatch|mb|episodes?|round|ts|up|it|training_iteration|updates_done|global_step|n_iter|tree|schritt|étape|paso|passo|шаг|ステップ|스텝)|步"
 )
 _STEP_RANK = ("global_step", "total_timesteps", "timesteps_total", "num_updates", "total_steps", "ts")

@@ -17,6 +17,8 @@ from kb.read.tracebacks import TracebackReader
 
 MAX_PART = 4_000
 """Characters of one record on a line; what is longer is a dump of data."""
+MAX_SENTENCE = 200
+"""Characters of a line that may be a sentence."""
 MAX_SILENT = 5_000
 """Forms of lines that are remembered to say nothing."""
 MAX_EVENTS, MAX_UNREAD = 2_000, 500
@@ -29,6 +31,11 @@ _HEADING = re.compile(
 _DIGITS = re.compile(r"\d+")
 _SUBSET = re.compile(r"\| (valid|test|train) on '[^']*' subset \|")
 """fairseq before version 0.10."""
+_BEHIND = re.compile(
+    r"(?i)\b((?:train(?:ing)? |val(?:idation)? |test )?(?:cost|loss|error|accuracy)) (?:after|at|for|in|on) "
+    r"(iteration|iter|epoch|step) #?(\d+)(?:/\d+)?\s*(?:[:=]|is\b)"
+)
+"""The counter between the metric and its value: `Cost after iteration 100: 0.64`."""
 _ELLIPSIS = re.compile(r"\W*(?:\.{2,}|\u2026|\u7701\u7565)\W*")
 _GLUED = re.compile(r"^(.{0,600}?\d+/\S{1,12} \[\d+:\d+<[^\]]{0,2000}\])([A-Za-z{].*)$")
 """A bar with a message behind it that another stream printed before the bar's line ended."""
@@ -166,6 +173,8 @@ class TextReader:
             return False
         if "subset" in text:
             text = _SUBSET.sub(r"| \1 |", text)
+        if len(text) <= MAX_SENTENCE:
+            text = _BEHIND.sub(r"\2 \3 \1:", text)
         if text.startswith("metrics {"):  # a case's own last line sums the run up
             return False
         if _ELLIPSIS.fullmatch(text):

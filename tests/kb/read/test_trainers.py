@@ -33,6 +33,14 @@ epoch 001 | valid on 'valid' subset | loss 4.91 | ppl 30.1 | num_updates 100
 epoch 002 | loss 4.21 | ppl 18.1 | wps 4000 | lr 0.0002
 epoch 002 | valid on 'valid' subset | loss 4.71 | ppl 26.1 | num_updates 200
 """
+COURSE = """\
+Cost after iteration 0: 0.694102
+Cost after iteration 100: 0.231377
+"""
+UPDATES = """\
+t=09:12:44 upd=20310 huber=0.0418 gn=0.71
+t=09:12:45 upd=20320 huber=0.0409 gn=0.66
+"""
 STOPPER = """\
 Epoch 1 train loss 0.9 val loss 0.8
 Validation score improved (inf --> 0.3108). Saving model ...
@@ -47,9 +55,11 @@ Validation score improved (0.3108 --> 0.2908). Saving model ...
         (DETECTION, {"box_loss": [1.671, 1.502], "map50_95": [0.142, 0.182]}),
         (CLASSES, {"train_loss": [2.301, 1.911], "top1_acc": [0.125, 0.225]}),
         (FAIRSEQ, {"train_loss": [5.21, 4.21], "val_loss": [4.91, 4.71]}),
+        (COURSE, {"train_loss": [0.694102, 0.231377]}),
+        (UPDATES, {"huber": [0.0418, 0.0409]}),
         (STOPPER, {"train_loss": [0.9, 0.8], "val_loss": [0.8, 0.7]}),
     ],
-    ids=["ultralytics-detect", "ultralytics-classify", "fairseq-old", "early-stopper"],
+    ids=["ultralytics-detect", "ultralytics-classify", "fairseq-old", "course", "updates", "early-stopper"],
 )
 def test_series(text: str, wanted: dict[str, list[float]]) -> None:
     log = read_text(text)
