@@ -7,7 +7,7 @@ help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: setup ## Set up, then match a training log to its case, and run that before and after
-	@$(BIN)/repro match examples/frozen-validation.log --run
+	@$(BIN)/repro match examples/wer-stays-at-100.log --run
 
 test: setup lint ## Set up, then lint and run all tests
 	$(BIN)/pytest -n auto

@@ -21,7 +21,7 @@ ROOT = shipped_folder().parent
 README = ROOT / "README.md"
 SHOWN_CASE = "gait-transpose"
 TRANSCRIPTS = {
-    "match": ("match", "examples/frozen-validation.log", "--top", "1"),
+    "match": ("match", "examples/wer-stays-at-100.log", "--top", "1"),
     "transcript": ("case", SHOWN_CASE),
 }
 """Commands whose output stands in the README, by the name of the part."""

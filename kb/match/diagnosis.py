@@ -121,7 +121,7 @@ class Diagnosis:
         return _ADVICE.get(self.verdict, "")
 
     def to_json(self) -> dict[str, Any]:
-        """The documented form, `schema` 1."""
+        """The form that `docs/json.md` documents."""
         return {
             "schema": SCHEMA,
             "verdict": self.verdict.value,
