@@ -34,6 +34,8 @@ LEAST_RECORDS = 2
 """Of a log whose signs count."""
 MISSING = 0.35
 """Weight of a sign that is not seen, against one that is: an excerpt does not show everything."""
+LEAST_BENIGN, NO_COMPLAINT = 0.03, 0.9
+"""Share of mended runs that show a benign sign, and that share against the one of broken runs."""
 ERROR_KNOWN = 0.55
 """Share of a case's message that must stand in an error for it to be known."""
 PRIOR = 0.7
@@ -119,6 +121,25 @@ class Library:
             )
             for sign, background in self._count_background().items()
         }
+
+    @cached_property
+    def benign(self) -> frozenset[str]:
+        """Signs that mended runs show nearly as often as broken ones: they are no complaint."""
+        shares = {side: self._share_runs(side) for side in Side}
+        return frozenset(
+            sign
+            for sign, mended in shares[Side.FIXED].items()
+            if mended >= LEAST_BENIGN and mended >= NO_COMPLAINT * shares[Side.BUGGY].get(sign, 0.0)
+        )
+
+    def _share_runs(self, side: Side) -> dict[str, float]:
+        """For each sign the share of runs of one side that show it, of those that tell."""
+        total: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for one in self.evidence.values():
+            for sign, counts in one.signs[side].items():
+                total[sign][0] += counts.seen
+                total[sign][1] += counts.seen + counts.not_seen
+        return {sign: seen / told for sign, (seen, told) in total.items() if told}
 
     def _count_background(self) -> dict[str, Counts]:
         """How often each sign is seen over all runs of all cases, broken and mended."""

@@ -20,6 +20,8 @@ from repro.case import Case
 SURE, NONE_OF_THESE = 0.5, 0.4
 DOUBTFUL = 0.35
 """Probability of the best case below which a log that looks healthy is called so."""
+COMPLAINT = 12
+"""Words beside a log from which on somebody says that something is wrong, or asks."""
 NORMAL_BEHIND = 1.0
 """Nats by which what is normal may lie behind the best case, where the log shows what it says."""
 
@@ -68,7 +70,7 @@ class Matcher:
             for place in order
         ]
         normal = _find_normal(library, query, fused)
-        verdict = _judge(query, none, matches[0].probability, normal)
+        verdict = _judge(library, query, none, matches[0].probability, normal)
         wanted = always_ask or verdict is Verdict.UNSURE
         question = find_question(library, query, probabilities, asked) if wanted else None
         return Diagnosis(verdict, none, matches, question, normal if verdict is Verdict.HEALTHY else None)
@@ -92,11 +94,12 @@ def _find_normal(library: Library, query: Query, fused: Scores) -> NormalAnswer 
     return answer if fused[best] >= fused.max() - (NORMAL_BEHIND if shown else 0.0) else None
 
 
-def _judge(query: Query, none: float, best: float, normal: NormalAnswer | None) -> Verdict:
-    healthy = query.findings["healthy-curves"].answer is Answer.SEEN
+def _judge(library: Library, query: Query, none: float, best: float, normal: NormalAnswer | None) -> Verdict:
     if normal and best < SURE:
         return Verdict.HEALTHY
-    if healthy and not query.error and best < DOUBTFUL and len(query.seen) <= 3:
+    curves = query.findings["healthy-curves"].answer is Answer.SEEN and library.benign.issuperset(query.seen)
+    complains = bool(query.error) or len(query.prose.split()) >= COMPLAINT
+    if curves and not complains and best < DOUBTFUL:
         return Verdict.HEALTHY
     if best >= SURE:
         return Verdict.MATCH

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from repro.serve import find_port
+from repro.serve import ADDRESS
 
 HEALTHY_SECONDS = 60
 
@@ -26,8 +27,10 @@ class App(NamedTuple):
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """The app, started by `repro app` on a free port."""
-    port = find_port(None)
+    """The app, started by `repro app` on a port that no other test process takes meanwhile."""
+    with socket.socket() as trial:
+        trial.bind((ADDRESS, 0))
+        port = trial.getsockname()[1]
     log = tmp_path_factory.mktemp("app") / "app.log"
     command = [sys.executable, "-m", "repro", "app", "--no-browser", "--port", str(port)]
     began = time.monotonic()

@@ -9,7 +9,7 @@ ASKED = {
     "vision-numpy-abi": "RuntimeError: Numpy is not available, since I upgraded NumPy to 2.0",
     "vision-input-size": "AssertionError: Input height (512) doesn't match model (384).",
     "sign-vocab-blank": "CTC decode gives only <blank>, WER is 1.0 for ever, the loss falls",
-    "vision-amp-unsupported": "UserWarning: torch.cuda.amp.GradScaler is enabled, but CUDA is not available. Disabling.",
+    "vision-amp-unsupported": "UserWarning: torch.cuda.amp.GradScaler is enabled, but CUDA is not available.",
 }
 VISITORS = 20
 
