@@ -40,7 +40,7 @@ def _least_classes(view: LogView) -> int:
     lowest = min((float(np.min(values)) for values in losses), default=0.0)
     if lowest > math.log(at.MAX_GUESSED_CLASSES):
         return 2  # more classes than can be guessed, or no cross-entropy
-    return max(2, int(math.exp(at.CHANCE_LOSS * lowest)))
+    return max(2, math.ceil(math.exp(at.CHANCE_LOSS * lowest)))
 
 
 @sign(

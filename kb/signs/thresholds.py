@@ -54,9 +54,9 @@ CHANCE_NEAR = 0.25
 CHANCE_SLACK = 0.02
 """And absolute distance, for many classes."""
 
-CHANCE_LOSS = 0.9
-"""Share of ln(classes) below which the cross-entropy of a model that guesses does not come: so the lowest loss says how
-many classes there are at least."""
+CHANCE_LOSS = 0.85
+"""A model that guesses comes down to ln(classes), give or take this share: so the lowest loss says how many classes
+there are at least."""
 
 MAX_GUESSED_CLASSES = 20
 """Without a printed number of classes, ln(k) is dense for large k and would fit every plateau."""

@@ -249,6 +249,10 @@ CE_BOTH = "step {n}: train loss {a:.4f}, val loss {b:.4f}, val acc {c:.4f}"
             ),
             id="the loss speaks of more classes",
         ),
+        pytest.param(
+            "acc-at-chance", Answer.NOT_SEEN, epochs(ACC, a=[2.06, 1.77, 1.67, 1.65, 1.64, 1.64], b=[0.26, 0.27, 0.27, 0.28, 0.27, 0.28]),
+            id="a plateau above that of four classes",
+        ),
         pytest.param("acc-at-chance", Answer.SEEN, epochs(ACC, a=[1.1, 1.099, 1.098, 1.1], b=[0.335, 0.33, 0.34, 0.33]), id="three"),
         pytest.param(
             "acc-at-chance", Answer.SEEN, epochs(ACC, a=FALLING[:8], b=[0.125, 0.12, 0.13, 0.12, 0.12, 0.13, 0.12, 0.12]), id="8"
