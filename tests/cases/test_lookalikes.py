@@ -76,6 +76,7 @@ PROBES = [
         "make_tickets = lambda count, generator: make_images(count, generator).tensors\n"
         "TicketModel, freeze_encoder = TinyVGG, lambda model: None\n",
         lambda printed: "trainable: [] with a gradient: []" in printed,
+        logs_differ=True,
     ),
     Probe(
         "model-rnn-batch-first",

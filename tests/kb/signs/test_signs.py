@@ -89,6 +89,7 @@ SEEN = [
     ("lr-not-as-asked", "requested lr 0.01, optimizer lr 0.0001\n" + epochs(PLAIN, a=FALLING[:4])),
     ("grad-zero", epochs(GRAD, a=[1.0] * 5, b=[0.0] * 5)),
     ("grad-none", "fc1.weight grad: None\nfc2.weight grad: None\n" + epochs(PLAIN, a=FALLING[:4])),
+    ("nothing-trainable", "trainable params: 0 || all params: 27,909 || trainable%: 0.0000\n" + epochs(PLAIN, a=FALLING[:4])),
     ("grad-tiny", epochs(GRAD, a=[1.0] * 5, b=[3e-8] * 5)),
     ("grad-exploding", epochs(GRAD, a=[1.0] * 6, b=[1.0, 1.2, 0.9, 4e4, 2.0, 1.0])),
     ("grad-grows", epochs(GRAD, a=[1.0] * 6, b=[2.6, 5.2, 7.9, 10.4, 13.1, 15.5])),
@@ -262,3 +263,24 @@ CE_BOTH = "step {n}: train loss {a:.4f}, val loss {b:.4f}, val acc {c:.4f}"
 def test_what_decides(sign: str, answer: Answer, text: str) -> None:
     """Logs in which the first look at a number would deceive."""
     assert measure_signs(read_text(text))[sign].answer is answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (Answer.SEEN, "Total trainable params: 0"),
+        (Answer.SEEN, " Trainable params: 0 (0.00 B)"),
+        (Answer.SEEN, "0         Trainable params"),
+        (Answer.SEEN, "  Number of trainable parameters = 0"),
+        (Answer.NOT_SEEN, "  Number of trainable parameters = 124,439,808"),
+        (Answer.NOT_SEEN, "11.2 M    Trainable params"),
+        (Answer.NOT_SEEN, "trainable params: 0.3M"),
+        (Answer.NOT_SEEN, "trainable params: 294,912 || all params: 124,734,720 || trainable%: 0.2364"),
+        (Answer.UNKNOWN, " Non-trainable params: 0 (0.00 B)"),
+        (Answer.UNKNOWN, "0         Non-trainable params"),
+    ],
+)
+def test_counts_of_trainable_parameters(answer: Answer, line: str) -> None:
+    """As Keras, PEFT, fastai, Lightning and Hugging Face print them."""
+    text = f"{line}\n" + epochs(PLAIN, a=FALLING)
+    assert measure_signs(read_text(text))["nothing-trainable"].answer is answer
