@@ -49,14 +49,14 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: SGD, scheduler: Lam
 
 
 def resume(path: Path, model: nn.Module, optimizer: SGD, scheduler: LambdaLR) -> int:
-    """Epochs that are done."""
-    if not path.exists():
-        return 0
-    state: dict[str, Any] = torch.load(path)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    print(f"# resumed from {path.name}")
-    return 0  # [ckpt-epoch-restart] the epoch and the schedule are in the file and stay there
+    """The epoch to begin with."""
+    start_epoch = 1
+    if path.exists():
+        state: dict[str, Any] = torch.load(path)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])  # [ckpt-epoch-restart] and no more than that
+        print(f"# resumed from {path.name}")
+    return start_epoch
 
 
 # ---- train -----------------------------------------------------------------------------------
@@ -65,10 +65,10 @@ def resume(path: Path, model: nn.Module, optimizer: SGD, scheduler: LambdaLR) ->
 def run_job(path: Path, train_set: Plots, val_set: Plots) -> dict[str, float]:
     """One job, in truth a process of its own."""
     model, optimizer, scheduler = build()
-    start = resume(path, model, optimizer, scheduler)
+    start_epoch = resume(path, model, optimizer, scheduler)
     print("epoch,lr,train_mse,val_mse,val_r2")
     result: dict[str, float] = {}
-    for epoch in range(start + 1, min(start + EPOCHS_PER_JOB, EPOCHS) + 1):
+    for epoch in range(start_epoch, min(start_epoch + EPOCHS_PER_JOB, EPOCHS + 1)):
         losses, rate = [], optimizer.param_groups[0]["lr"]
         for rows in torch.randperm(TRAIN_PLOTS).split(BATCH_SIZE):
             loss = F.mse_loss(model(train_set[0][rows]), train_set[1][rows])

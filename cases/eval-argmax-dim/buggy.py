@@ -1,4 +1,4 @@
-"""Clothes classifier after the quickstart tutorial: train, then count right answers batch by batch."""
+"""Clothes classifier after the quickstart tutorial: train, then count right answers photo by photo."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 CLASSES = ("coat", "dress", "jeans", "scarf", "shirt", "shoes", "skirt", "socks")
 SIDE, TRAIN_PHOTOS, TEST_PHOTOS = 10, 1024, 320  # pixels a side of a photo, numbers of photos
-TRAIN_BATCH, TEST_BATCH = 32, 8
+BATCH_SIZE = 32
 EPOCHS, LEARNING_RATE, NOISE = 5, 0.05, 3.5
 
 Photos = tuple[Tensor, Tensor]  # photos and the number of their class
@@ -36,14 +36,14 @@ def build_model() -> nn.Module:
 
 def train(photos: Photos, model: nn.Module, loss_fn: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     size = len(photos[0])
-    for batch, rows in enumerate(torch.randperm(size).split(TRAIN_BATCH)):
+    for batch, rows in enumerate(torch.randperm(size).split(BATCH_SIZE)):
         X, y = photos[0][rows], photos[1][rows]  # noqa: N806
         loss = loss_fn(model(X), y)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         if batch % 16 == 0:
-            print(f"loss: {loss.item():>7f}  [{batch * TRAIN_BATCH + len(X):>5d}/{size:>5d}]")
+            print(f"loss: {loss.item():>7f}  [{batch * BATCH_SIZE + len(X):>5d}/{size:>5d}]")
 
 
 # ---- evaluate --------------------------------------------------------------------------------
@@ -52,16 +52,18 @@ def train(photos: Photos, model: nn.Module, loss_fn: nn.Module, optimizer: torch
 @torch.no_grad()
 def test(photos: Photos, model: nn.Module, loss_fn: nn.Module) -> tuple[float, float]:
     """Accuracy and mean loss over the batches of the test set."""
-    batches = list(zip(*(part.split(TEST_BATCH) for part in photos), strict=True))
-    test_loss, correct = 0.0, 0.0
+    batches = list(zip(*(part.split(BATCH_SIZE) for part in photos), strict=True))
+    test_loss, correct, total = 0.0, 0, 0
     for X, y in batches:  # noqa: N806
         pred = model(X)
         test_loss += loss_fn(pred, y).item()
-        correct += (pred.argmax(0) == y).sum().item()  # [eval-argmax-dim] axis 0 is the batch
-    test_loss /= len(batches)
-    correct /= len(photos[1])
-    print(f"Test Error:\n Accuracy: {100 * correct:>0.1f}%, Avg loss: {test_loss:>8f}\n")
-    return correct, test_loss
+        guesses = pred.argmax(0)  # [eval-argmax-dim] axis 0 is the batch
+        for label, guess in zip(y, guesses):  # noqa: B905
+            correct += int(guess == label)
+            total += 1
+    test_loss, accuracy = test_loss / len(batches), correct / total
+    print(f"Test Error:\n Accuracy: {100 * accuracy:>0.1f}%, Avg loss: {test_loss:>8f}\n")
+    return accuracy, test_loss
 
 
 def main() -> None:

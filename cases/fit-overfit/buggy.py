@@ -11,7 +11,7 @@ VOCAB, TELLING, WORDS = 600, 40, 50  # words of the language, words that tell th
 TRAIN_REVIEWS, VALID_REVIEWS = 200, 600
 MOOD, MISLABELLED = 1.0, 0.1  # how much a mood changes the use of a word, share of labels that are wrong
 HIDDEN, EPOCHS, BATCH_SIZE, LEARNING_RATE = 64, 16, 20, 1e-3
-DROPOUT, WEIGHT_DECAY = 0.0, 0.0  # [fit-overfit] nothing holds 43,000 weights back on 200 reviews
+DROPOUT = 0.0  # [fit-overfit] nothing holds 43,000 weights back on 200 reviews
 
 Reviews = tuple[Tensor, Tensor]  # word counts and label
 
@@ -48,7 +48,7 @@ def build_model() -> nn.Module:
 
 def train(model: nn.Module, train_set: Reviews, valid_set: Reviews) -> dict[str, float]:
     counts, labels = train_set
-    optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE)
     history = []
     print("epoch     train_loss  valid_loss  accuracy  time    ")
     for epoch in range(EPOCHS):

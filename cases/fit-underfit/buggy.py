@@ -10,7 +10,8 @@ from torch.nn import functional as F
 DIGITS, FEATURES, VARIANTS = 10, 20, 4  # each digit is spoken in four ways that have little in common
 TRAIN_CLIPS, VALID_CLIPS, NOISE = 1400, 600, 0.6
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 16, 40, 2e-2
-HIDDEN = 2  # [fit-underfit] the width of the smoke test; ten digits do not fit through it
+WIDTHS = {"debug": 2, "base": 64}
+PRESET = "debug"  # [fit-underfit] the size of the smoke test; ten digits do not fit through it
 
 Clips = tuple[Tensor, Tensor]  # features and digit
 
@@ -34,11 +35,11 @@ def load_data(seed: int) -> tuple[Clips, Clips]:
 # ---- model -----------------------------------------------------------------------------------
 
 
-def build_model() -> nn.Module:
+def build_model(width: int = WIDTHS[PRESET]) -> nn.Module:
     return nn.Sequential(
-        *(nn.Linear(FEATURES, HIDDEN), nn.Tanh()),
-        *(nn.Linear(HIDDEN, HIDDEN), nn.Tanh()),
-        nn.Linear(HIDDEN, DIGITS),
+        *(nn.Linear(FEATURES, width), nn.Tanh()),
+        *(nn.Linear(width, width), nn.Tanh()),
+        nn.Linear(width, DIGITS),
     )
 
 
@@ -80,7 +81,9 @@ def main() -> None:
     seed = parser.parse_args().seed
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    metrics = fit(build_model(), *load_data(seed))
+    model = build_model()
+    print(f"preset {PRESET}: {sum(weight.numel() for weight in model.parameters())} parameters")
+    metrics = fit(model, *load_data(seed))
     print("metrics", json.dumps({name: round(value, 4) for name, value in metrics.items()}))
 
 

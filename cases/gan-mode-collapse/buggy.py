@@ -8,18 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-KINDS, SCATTER, NEAR = (
-    6,
-    0.08,
-    0.4,
-)  # kinds of customers on a ring; their scatter; what counts as one of a kind
-ROWS, BATCH_SIZE, EPOCHS, PRINT_EVERY, LAST = (
-    1280,
-    64,
-    16,
-    10,
-    5,
-)  # the last epochs are averaged in the metrics
+KINDS, SCATTER = 6, 0.08  # kinds of customers on a ring, and how they scatter
+NEAR = 0.4  # what counts as one of a kind
+ROWS, BATCH_SIZE, EPOCHS, PRINT_EVERY = 1280, 64, 16, 10
+LAST = 5  # the last epochs are averaged in the metrics
 LATENT, HIDDEN, BETAS = 4, 48, (0.5, 0.999)
 RATE_G, RATE_D = 5e-4, 5e-3  # two time scales: the discriminator is the faster one
 
@@ -57,9 +49,8 @@ Optimizers = tuple[torch.optim.Optimizer, torch.optim.Optimizer]
 
 
 def make_optimizers(net_g: nn.Module, net_d: nn.Module, rate_g: float, rate_d: float) -> Optimizers:
-    return torch.optim.Adam(net_g.parameters(), rate_g, BETAS), torch.optim.Adam(
-        net_d.parameters(), rate_d, BETAS
-    )
+    optimizer_g = torch.optim.Adam(net_g.parameters(), rate_g, BETAS)
+    return optimizer_g, torch.optim.Adam(net_d.parameters(), rate_d, BETAS)
 
 
 def adversarial_loss(logits: Tensor, valid: bool) -> Tensor:

@@ -8,11 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 HITS = "kick snare hat open tom clap rim bell shaker crash ghost rest".split()
-STEPS, STYLES, VARIATION = (
-    8,
-    8,
-    0.4,
-)  # steps of a loop; styles in the data; share of steps that a drummer changes
+STEPS, STYLES, VARIATION = 8, 8, 0.4  # steps of a loop, styles, share of steps that a drummer changes
 TRAIN_LOOPS, TEST_LOOPS, BATCH_SIZE = 1280, 256, 64
 LATENT, HIDDEN, EMBED, EPOCHS, LEARNING_RATE = 4, 48, 16, 8, 4e-3
 

@@ -61,6 +61,13 @@ def freeze_encoder(model: TicketModel) -> None:
 # ---- train -----------------------------------------------------------------------------------
 
 
+def summarize(model: nn.Module) -> None:
+    """The last lines of a model's summary, as fastai writes them."""
+    total = sum(p.numel() for p in model.parameters())
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    print(f"Total params: {total:,}\nTotal trainable params: {trainable:,}\n")
+
+
 def fit(model: TicketModel, train_set: Tickets, valid_set: Tickets) -> dict[str, float]:
     """Train, and print a table like fastai's; the last row of it."""
     tickets, desks = train_set
@@ -101,6 +108,7 @@ def main() -> None:
     train_set, valid_set = (make_tickets(count, generator) for count in (TRAIN_TICKETS, VALID_TICKETS))
     model = TicketModel()
     freeze_encoder(model)
+    summarize(model)
     start = [parameter.clone() for parameter in model.parameters()]
     metrics = fit(model, train_set, valid_set)
     pairs = zip(start, model.parameters(), strict=True)

@@ -11,7 +11,7 @@ SIZE, WIDTH, NUCLEI = 16, 16, 3
 TRAIN_CROPS, VAL_CROPS = 80, 60
 BATCH_SIZE, EPOCHS, LOG_INTERVAL = 2, 6, 20
 LEARNING_RATE = 5e-3
-STAIN, CONTRAST, NOISE = 2.0, 0.7, 0.5  # how crops differ in level and contrast, how pixels do
+STAIN, NOISE = 2.0, 0.5  # how the levels of crops differ, and how pixels of one crop do
 
 Crops = tuple[Tensor, Tensor]  # images and masks
 
@@ -20,16 +20,15 @@ Crops = tuple[Tensor, Tensor]  # images and masks
 
 
 def make_crops(count: int, generator: torch.Generator) -> Crops:
-    """Crops (crop, 3, 16, 16) with three discs each; level and contrast are the laboratory's."""
+    """Crops (crop, 3, 16, 16) with three discs each; the level of a colour is the laboratory's."""
     centre = SIZE * torch.rand(count, NUCLEI, 2, 1, 1, generator=generator)
     radius = 1.5 + 2 * torch.rand(count, NUCLEI, 1, 1, generator=generator)
     axis = torch.arange(SIZE) + 0.5
     distance = ((axis - centre[:, :, 0]) ** 2 + (axis[:, None] - centre[:, :, 1]) ** 2).sqrt()
     mask = (distance < radius).any(1, keepdim=True).float()
     level = STAIN * torch.randn(count, 3, 1, 1, generator=generator)
-    contrast = torch.exp(CONTRAST * torch.randn(count, 1, 1, 1, generator=generator))
     noise = NOISE * torch.randn(count, 3, SIZE, SIZE, generator=generator)
-    return level + contrast * (2 * mask + noise), mask
+    return level + 2 * mask + noise, mask
 
 
 # ---- model -----------------------------------------------------------------------------------

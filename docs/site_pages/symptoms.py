@@ -60,8 +60,8 @@ SYMPTOMS: Sequence[Symptom] = (
         "value means that the updates lead nowhere; a fall that stops means that something sets a floor.",
         _ids(
             also="train-loss-identical train-loss-flat train-loss-slow train-loss-plateau loss-at-margin loss-at-ln2 "
-            "loss-at-ln-classes loss-at-double-softmax-floor param-delta-zero grad-zero grad-none grad-tiny lr-zero "
-            "lr-tiny lr-floor-early steps-skipped embedding-distance-collapsed"
+            "loss-at-ln-classes loss-at-double-softmax-floor param-delta-zero grad-zero grad-none grad-tiny "
+            "nothing-trainable lr-zero lr-tiny lr-floor-early steps-skipped embedding-distance-collapsed"
         ),
     ),
     Symptom(

@@ -208,7 +208,29 @@ def measure_no_steps(view: LogView) -> Finding:
         if not re.search(r"step\W{1,4}0\b", line.text) or re.search(r"done|end|over|total|finish", line.text)
     ]
     lines = [line for line in lines if not re.search(r"(?i)skipp|bad|fail|corrupt|error", line.text)]
-    return view.seen("the log says so", lines=lines) if lines else NOT_SEEN
+    if lines:
+        return view.seen("the log says so", lines=lines)
+    return _measure_still_counter(view)
+
+
+_COUNTED_STEPS = re.compile(
+    r"(?<![a-z])(?:(?:num|n|total|global|optimi[sz]er|gradient)[ _]?(?:updates?|steps?)|updates|steps (?:taken|done))"
+    r"\W{1,4}(\d+)(?![\d./%])",
+    re.I,
+)
+"""A count over the whole run. The plain `step 0` and `iter 0` begin again with each epoch."""
+
+
+def _measure_still_counter(view: LogView) -> Finding:
+    """A count of updates that is 0 in each record; a healthy run prints it once, before the first."""
+    told = [
+        (line, found[1])
+        for line in view.lines
+        if (found := _COUNTED_STEPS.search(line.text, 0, MAX_SEARCHED)) is not None
+    ]
+    if len(told) < at.MIN_POINTS or any(count.strip("0") for _, count in told):
+        return NOT_SEEN
+    return view.seen(f"0 updates in all {len(told)} records", lines=[told[0][0], told[-1][0]])
 
 
 @sign(

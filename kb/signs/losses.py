@@ -276,17 +276,41 @@ def measure_train_zero(view: LogView) -> Finding:
 @sign(
     "train-loss-huge-at-start",
     TRAIN,
-    "The first training losses are many times as large as the later ones.",
-    "Is the very first loss huge compared with what follows?",
+    "The first training loss is far above that of a guess, or many times as large as the later ones.",
+    "Is the very first loss huge, far above what guessing gives and what follows?",
 )
 def measure_train_huge_start(view: LogView) -> Finding:
+    """Beside an accuracy the loss is taken for a cross-entropy, and a guess that is right in a share a costs -ln a."""
     curve = _long(view.train_loss)
     if curve is None:
         return UNKNOWN
-    later = float(np.median(np.abs(curve.finite[len(curve.finite) // 3 :])))
-    if curve.finite[0] > at.HIGH_FIRST * max(later, 0.05):
-        return view.seen(f"{show(curve.finite[0])} first, {show(later)} later", curve, 0, -1)
-    return NOT_SEEN
+    first, later = float(curve.finite[0]), float(np.median(np.abs(curve.finite[len(curve.finite) // 3 :])))
+    falls_far = first > at.HIGH_FIRST * max(later, 0.05)
+    guess = _guess(view)
+    if guess is None:
+        huge = falls_far and first > at.HUGE_LOSS
+    else:
+        huge = first > at.GUESSED_LOSS * guess and (falls_far or _is_mean(view, first))
+    if not huge:
+        return NOT_SEEN
+    told = f", guessing gives about {show(guess)}" if guess is not None else ""
+    return view.seen(f"{show(first)} first, {show(later)} later{told}", curve, 0, -1)
+
+
+def _guess(view: LogView) -> float | None:
+    """The cross-entropy of a guess that is as good as the first accuracy, or of the number of classes."""
+    if view.classes:
+        return math.log(view.classes)
+    shares = [curve.finite[0] for curve in (view.train_acc, view.val_acc) if curve is not None and len(curve.finite)]
+    return max(-math.log(max(float(min(shares)), 1e-3)), math.log(2)) if shares else None
+
+
+def _is_mean(view: LogView, first: float) -> bool:
+    """Whether the loss is a mean over the samples and not their sum, judged by the validation loss beside it."""
+    val = view.val_loss
+    if val is None or not len(val.finite):
+        return False
+    return 1 / at.SAME_SCALE < float(val.finite[0]) / first < at.SAME_SCALE
 
 
 @sign(

@@ -1,5 +1,6 @@
 """Signs in accuracies, error rates and other metrics."""
 
+import math
 import re
 
 import numpy as np
@@ -23,14 +24,23 @@ def measure_at_chance(view: LogView) -> Finding:
     ]
     if not curves:
         return UNKNOWN
+    counts = [view.classes] if view.classes else range(_least_classes(view), at.MAX_GUESSED_CLASSES + 1)
     for curve in curves:
         last = float(np.median(curve.tail))
-        counts = [view.classes] if view.classes else range(2, at.MAX_GUESSED_CLASSES + 1)
         still = float(np.max(curve.finite)) < last * (1 + at.CHANCE_NEAR) + at.CHANCE_SLACK and not curve.rises
-        for count in counts:
-            if count and still and abs(last - 1 / count) <= min(at.CHANCE_NEAR / count, 0.05) and last < 0.56:
-                return view.seen(f"{show(last)} with {count} classes is chance", curve)
+        count = min(counts, key=lambda count: abs(last - 1 / count))
+        if still and abs(last - 1 / count) <= min(at.CHANCE_NEAR / count, 0.05) and last < 0.56:
+            return view.seen(f"{show(last)} with {count} classes is chance", curve)
     return NOT_SEEN
+
+
+def _least_classes(view: LogView) -> int:
+    """How many classes there are at least if the model guesses, by the lowest cross-entropy that it reached."""
+    losses = [curve.finite for curve in (view.train_loss, view.val_loss) if curve is not None and len(curve.finite)]
+    lowest = min((float(np.min(values)) for values in losses), default=0.0)
+    if lowest > math.log(at.MAX_GUESSED_CLASSES):
+        return 2  # more classes than can be guessed, or no cross-entropy
+    return max(2, math.ceil(math.exp(at.CHANCE_LOSS * lowest)))
 
 
 @sign(

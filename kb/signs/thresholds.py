@@ -54,6 +54,10 @@ CHANCE_NEAR = 0.25
 CHANCE_SLACK = 0.02
 """And absolute distance, for many classes."""
 
+CHANCE_LOSS = 0.85
+"""A model that guesses comes down to ln(classes), give or take this share: so the lowest loss says how many classes
+there are at least."""
+
 MAX_GUESSED_CLASSES = 20
 """Without a printed number of classes, ln(k) is dense for large k and would fit every plateau."""
 
@@ -107,6 +111,14 @@ EARLY = 0.34
 
 HIGH_FIRST = 20.0
 """Times the later level that a first loss must be: unscaled inputs or targets, or a bad start."""
+
+GUESSED_LOSS = 8.0
+"""Times the cross-entropy of a guess, minus the logarithm of the first accuracy, for a first loss to be far above it: a
+confident untrained model has two to five times, and a first epoch ends below it."""
+
+SAME_SCALE = 3.0
+"""Ratio of the first training and validation losses up to which both are means: sums over the batches of two sets of
+unequal size differ by more."""
 
 NEGATIVE_GROWTH = 3.0
 """Times its first negative level: a loss without a lower bound."""

@@ -206,6 +206,32 @@ def measure_grad_none(view: LogView) -> Finding:
     return NOT_SEEN if _norms(view) else UNKNOWN
 
 
+_TRAINABLE = re.compile(
+    r"(?<!non)(?<!non[- ])trainable[ _](?:model[ _])?param(?:eter)?s?\W{1,4}(\d[\d,.]*\d|\d)\s*([KMB]\b)?|"
+    r"(?<![\w,.])(\d[\d,.]*\d|\d)\s*([KMB]\b)?\s+trainable[ _](?:model[ _])?param",
+    re.I,
+)
+"""As PEFT, Keras, fastai and Hugging Face write it, and as Lightning does, with the number in front."""
+
+
+@sign(
+    "nothing-trainable",
+    GRADIENT,
+    "The log counts 0 trainable parameters.",
+    "Does a summary of the model say that it has 0 trainable parameters?",
+)
+def measure_nothing_trainable(view: LogView) -> Finding:
+    told = [
+        (line, found[1] or found[3])
+        for line in view.lines
+        if (found := _TRAINABLE.search(line.text, 0, MAX_SEARCHED)) is not None
+    ]
+    if not told:
+        return UNKNOWN
+    zero = [line for line, count in told if not count.strip("0.,")]
+    return view.seen("0 trainable parameters", lines=zero[:3]) if len(zero) == len(told) else NOT_SEEN
+
+
 @sign(
     "grad-tiny",
     GRADIENT,

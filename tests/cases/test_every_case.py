@@ -15,6 +15,7 @@ from repro.form import SECTIONS, find_blocks, find_form_faults, split_sections
 from repro.launch import Launcher
 from repro.record import clean_lines
 from repro.run import Outcome, RunResult, parse_metrics, run_script
+from tests.cases.blocks import run_block
 
 COLLECTION: Collection = find_collection()
 ROOT = shipped_folder()
@@ -124,13 +125,6 @@ class TestScript:
             pytest.skip("no curve")
         lines = case.log(side).read_text(encoding="utf-8").splitlines()
         assert len(extract_curve(case.curve, lines)) >= 3 or case.expect.on(side).error
-
-
-def run_block(launcher: Launcher, case: Case, side: Side, block: str, folder: Path) -> RunResult:
-    """Run a block of a README as if it stood at the end of one of the scripts."""
-    script = folder / f"{side}_block.py"
-    script.write_text(f"import runpy\nglobals().update(runpy.run_path({str(case.script(side))!r}))\n{block}")
-    return run_script(launcher, script, 0)
 
 
 @pytest.mark.parametrize("case_id", CASES)

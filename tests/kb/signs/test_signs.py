@@ -89,6 +89,7 @@ SEEN = [
     ("lr-not-as-asked", "requested lr 0.01, optimizer lr 0.0001\n" + epochs(PLAIN, a=FALLING[:4])),
     ("grad-zero", epochs(GRAD, a=[1.0] * 5, b=[0.0] * 5)),
     ("grad-none", "fc1.weight grad: None\nfc2.weight grad: None\n" + epochs(PLAIN, a=FALLING[:4])),
+    ("nothing-trainable", "trainable params: 0 || all params: 27,909 || trainable%: 0.0000\n" + epochs(PLAIN, a=FALLING[:4])),
     ("grad-tiny", epochs(GRAD, a=[1.0] * 5, b=[3e-8] * 5)),
     ("grad-exploding", epochs(GRAD, a=[1.0] * 6, b=[1.0, 1.2, 0.9, 4e4, 2.0, 1.0])),
     ("grad-grows", epochs(GRAD, a=[1.0] * 6, b=[2.6, 5.2, 7.9, 10.4, 13.1, 15.5])),
@@ -203,3 +204,83 @@ def test_every_sign_can_be_asked() -> None:
         assert one.id == name
         assert one.sentence.endswith(".")
         assert one.question.endswith("?")
+
+
+FAIRSEQ = "epoch {n:03d} | loss {a:.3f} | num_updates {b} | lr 0.001"
+JSON = '{{"epoch": {n}, "loss": {a:.3f}, "global_step": {b}}}'
+CE_BOTH = "step {n}: train loss {a:.4f}, val loss {b:.4f}, val acc {c:.4f}"
+
+
+@pytest.mark.parametrize(
+    ("sign", "answer", "text"),
+    [
+        pytest.param("no-steps", Answer.SEEN, epochs(FAIRSEQ, a=[0.0] * 4, b=[0] * 4), id="updates stay 0"),
+        pytest.param("no-steps", Answer.SEEN, epochs(JSON, a=[0.0] * 4, b=[0] * 4), id="global step stays 0"),
+        pytest.param("no-steps", Answer.NOT_SEEN, epochs(FAIRSEQ, a=FALLING[:4], b=[0, 10, 20, 30]), id="updates count"),
+        pytest.param(
+            "no-steps", Answer.NOT_SEEN, "loaded checkpoint (epoch 1 @ 0 updates)\n" + epochs(PLAIN, a=FALLING), id="told once"
+        ),
+        pytest.param("no-steps", Answer.NOT_SEEN, epochs("epoch {n} iter 0 loss {a:.3f}", a=FALLING), id="first iterations"),
+        pytest.param(
+            "train-loss-huge-at-start",
+            Answer.SEEN,
+            epochs(CE_BOTH, a=[706 * 0.8**n for n in range(12)], b=[678 * 0.85**n for n in range(12)], c=RISING_ACC[:12]),
+            id="falls and is still far above a guess",
+        ),
+        pytest.param(
+            "train-loss-huge-at-start",
+            Answer.NOT_SEEN,
+            epochs(ACC, a=[2.3 * 0.6**n for n in range(16)], b=[1 - 0.9 * 0.7**n for n in range(16)]),
+            id="a training that succeeds",
+        ),
+        pytest.param(
+            "train-loss-huge-at-start",
+            Answer.NOT_SEEN,
+            epochs(CE_BOTH, a=[230 * 0.8**n for n in range(12)], b=[46 * 0.8**n for n in range(12)], c=RISING_ACC[:12]),
+            id="sums over the batches",
+        ),
+        pytest.param(
+            "train-loss-huge-at-start", Answer.NOT_SEEN, epochs(PLAIN, a=[1.2 * 0.5**n for n in range(12)]), id="small scale"
+        ),
+        pytest.param(
+            "acc-at-chance",
+            Answer.NOT_SEEN,
+            epochs("{n},{a:.4f},{b:.4f}", a=[2.0, 1.82, 1.74, 1.70, 1.68], b=[0.30, 0.30, 0.355, 0.33, 0.335]).join(
+                ("epoch,loss,val_accuracy\n", "")
+            ),
+            id="the loss speaks of more classes",
+        ),
+        pytest.param(
+            "acc-at-chance", Answer.NOT_SEEN, epochs(ACC, a=[2.06, 1.77, 1.67, 1.65, 1.64, 1.64], b=[0.26, 0.27, 0.27, 0.28, 0.27, 0.28]),
+            id="a plateau above that of four classes",
+        ),
+        pytest.param("acc-at-chance", Answer.SEEN, epochs(ACC, a=[1.1, 1.099, 1.098, 1.1], b=[0.335, 0.33, 0.34, 0.33]), id="three"),
+        pytest.param(
+            "acc-at-chance", Answer.SEEN, epochs(ACC, a=FALLING[:8], b=[0.125, 0.12, 0.13, 0.12, 0.12, 0.13, 0.12, 0.12]), id="8"
+        ),
+    ],
+)  # fmt: skip
+def test_what_decides(sign: str, answer: Answer, text: str) -> None:
+    """Logs in which the first look at a number would deceive."""
+    assert measure_signs(read_text(text))[sign].answer is answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (Answer.SEEN, "Total trainable params: 0"),
+        (Answer.SEEN, " Trainable params: 0 (0.00 B)"),
+        (Answer.SEEN, "0         Trainable params"),
+        (Answer.SEEN, "  Number of trainable parameters = 0"),
+        (Answer.NOT_SEEN, "  Number of trainable parameters = 124,439,808"),
+        (Answer.NOT_SEEN, "11.2 M    Trainable params"),
+        (Answer.NOT_SEEN, "trainable params: 0.3M"),
+        (Answer.NOT_SEEN, "trainable params: 294,912 || all params: 124,734,720 || trainable%: 0.2364"),
+        (Answer.UNKNOWN, " Non-trainable params: 0 (0.00 B)"),
+        (Answer.UNKNOWN, "0         Non-trainable params"),
+    ],
+)
+def test_counts_of_trainable_parameters(answer: Answer, line: str) -> None:
+    """As Keras, PEFT, fastai, Lightning and Hugging Face print them."""
+    text = f"{line}\n" + epochs(PLAIN, a=FALLING)
+    assert measure_signs(read_text(text))["nothing-trainable"].answer is answer
