@@ -7,7 +7,7 @@ the pages, so that none of them can be older than the cases.
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,14 +64,20 @@ def write_paste_data(docs: Path) -> PasteData:
     files = {path.name: _describe_file(path, docs) for path in paths}
     text = json.dumps(make_library_data(cases, library, files), ensure_ascii=False, separators=(",", ":"))
     write_whole(folder / LIBRARY, text + "\n")
-    words = (folder / LIBRARY).stat().st_size
-    total = words + sum(file["bytes"] for file in files.values())
-    if total > MOST_BYTES:
-        raise ValueError(f"pasting a log would load {total:,} bytes, over {MOST_BYTES:,}: {files}")
-    return PasteData(hashlib.sha256(text.encode()).hexdigest()[:16], words, total)
+    data = read_paste_data(docs)
+    if data.bytes_all > MOST_BYTES:
+        raise ValueError(f"pasting a log would load {data.bytes_all:,} bytes, over {MOST_BYTES:,}: {files}")
+    return data
 
 
-def make_library_data(cases: list[Case], library: features.Library, files: Mapping[str, Any]) -> dict[str, Any]:
+def read_paste_data(docs: Path) -> PasteData:
+    """What stands in the folder."""
+    text = (docs / FOLDER / LIBRARY).read_bytes()
+    others = sum(file["bytes"] for file in json.loads(text)["files"].values())
+    return PasteData(hashlib.sha256(text).hexdigest()[:16], len(text), len(text) + others)
+
+
+def make_library_data(cases: Sequence[Case], library: features.Library, files: Mapping[str, Any]) -> dict[str, Any]:
     """The cases, what lies outside of them, the passages, and every number that the matching uses."""
     kinds = list(PassageKind)
     return {
@@ -121,9 +127,9 @@ def make_limits() -> dict[str, Any]:
 
 def pack_vectors(vectors: Vectors) -> bytes:
     """One float32 a row to scale it by, then the rows as int8: a quarter of the size, and the ranking is the same."""
-    scales = (np.abs(vectors).max(axis=1, keepdims=True) / 127).astype("<f4")
+    scales: Vectors = (np.abs(vectors).max(axis=1, keepdims=True) / 127).astype("<f4")
     rows = np.rint(vectors / np.maximum(scales, 1e-12)).astype(np.int8)
-    return scales.tobytes() + rows.tobytes()
+    return bytes(scales.tobytes() + rows.tobytes())
 
 
 def _describe_outside(name: str) -> dict[str, Any]:

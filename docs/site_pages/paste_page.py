@@ -8,8 +8,6 @@ from typing import Any
 from site_pages.markdown import make_front_matter
 from site_pages.paste_data import PasteData
 
-NAME = "paste.md"
-
 
 def make_paste_page(data: PasteData, measured: Path) -> str:
     """The page; its box is made by a script, and without one the command is what remains."""
@@ -54,6 +52,6 @@ def _tell_measured(path: Path, version: str) -> str:
     shares = {way: f"{one['top1']:.0%}" for way, one in measured["ways"].items()}
     return (
         f"Measured on {measured['in_scope']} pastes that have a case: the right one comes first for "
-        f"{shares['meaning']} of them, and for {shares['words']} by words and messages alone. Of {good['count']} pastes "
-        f'whose first case is said to fit well, it was right for {good["right"]}. "Fits well" is no probability.\n'
+        f"{shares['meaning']} of them, and for {shares['words']} by words and messages alone. Where the first case is "
+        f"said to fit well, it was right for {good['right']} of {good['count']}; a curve was not looked at.\n"
     )
