@@ -10,7 +10,7 @@ const LEVELS = [
 ];
 const MOST_CARDS = 3;
 const LEAST_SHARE = 0.15;
-const MOST_LETTERS = 240;
+const MOST_LETTERS = 180;
 
 /** The cases that are shown: the first, and those that are not far behind it. */
 export function chooseCards({ cases }) {
@@ -20,8 +20,7 @@ export function chooseCards({ cases }) {
 /** A card. `sure` is the probability of the case, or null where nothing but words was compared. */
 export function makeCard(one, { sure, words, message, nearest }) {
   const card = make("article", "paste-card");
-  const heading = card.appendChild(make("h3"));
-  const link = addText(heading, "a", one.title);
+  const link = addText(card.appendChild(make("h2")), "a", one.title);
   link.href = `${ROOT}cases/${one.id}/`;
   if (sure !== null) card.append(makeLevel(sure));
   addLine(card, "Cause: ", one.summary);
@@ -38,7 +37,7 @@ export function makeCard(one, { sure, words, message, nearest }) {
 /** What is normal after all. */
 export function makeNormalCard({ title, reason, not_if }) {
   const card = make("article", "paste-card");
-  addText(card, "h3", title);
+  addText(card, "h2", title);
   addLine(card, "This may be as it should be. ", reason);
   addLine(card, "Not if: ", not_if);
   return card;

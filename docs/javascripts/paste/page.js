@@ -100,7 +100,7 @@ class PastePage {
     this.answer.replaceChildren();
     const cards = found.features.words.some((score) => score > 0) || found.sure ? chooseCards(found) : [];
     if (found.fit === Fit.NONE) {
-      this.#say(`${how}: none of these cases.`);
+      this.#say(`${how}: none of the cases fits.`);
       this.#addFinder(cards.length > 0);
     } else {
       this.#say(`${how}: the closest ${cards.length === 1 ? "case" : `${cards.length} cases`}.`);
@@ -118,7 +118,7 @@ class PastePage {
   }
 
   #addFinder(any) {
-    const line = addText(this.answer, "p", "None of these fits. ");
+    const line = this.answer.appendChild(make("p"));
     const link = addText(line, "a", "Find your symptom");
     link.href = `${ROOT}symptoms/`;
     line.append(any ? ", or look at what is nearest:" : ".");

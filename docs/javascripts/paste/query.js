@@ -7,7 +7,8 @@ import { readTracebacks } from "./traceback.js";
 const FRAME = /^\s*(?:File "|\^|~|at 0x)|^\s{4,}\S|^Traceback|site-packages|dist-packages/;
 const PRINTED =
   /^\s*[[({<|#>$\-=*+/\\]|[=|]{2,}|\d+%\||^\s*\d|: \d|=\s*-?\d|^\s*(?:import|from|def|class|return|for|if|with)\b|\)$|;$/;
-const TOLD = /[\p{L}\p{N}_]*[\p{L}\p{Nl}\p{No}][\p{L}\p{N}_]*(?<=..)|[^\x00-\x7f]/u;
+const TOLD =
+  /[\p{L}\p{Nl}\p{No}][\p{L}\p{N}_]|[\p{L}\p{N}_][\p{L}\p{Nl}\p{No}]|[^\x00-\x7f]/u;
 const WORDS = /[\p{L}\p{Nl}\p{No}]{2,}/gu;
 const NUMBERS = /(?<![\p{L}\p{N}_.])[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?%?|\.\d+|nan|inf)(?![\p{L}\p{N}_])/giu;
 const CLOCK = /\d{4}-\d\d-\d\d[T ]?|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?/g;

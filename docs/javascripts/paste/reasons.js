@@ -5,6 +5,7 @@ import { listTexts } from "./query.js";
 import { tokenise } from "./words.js";
 
 const MOST_WORDS = 6;
+const LEAST_GAIN = 0.4; // of what the most telling word says
 const NEVER_SHOWN = new Set(["log", "voice"]);
 const WRITTEN = /[a-z_]+[a-z0-9_]*|[^\x00-\x7f]/giu;
 
@@ -17,7 +18,8 @@ export function findSharedWords(library, query, place) {
     });
     return { written, best };
   });
-  const telling = gains.filter(({ best }) => best > 0).sort((a, b) => b.best - a.best);
+  gains.sort((a, b) => b.best - a.best);
+  const telling = gains.filter(({ best }) => best > 0 && best >= LEAST_GAIN * gains[0].best);
   return telling.slice(0, MOST_WORDS).map(({ written }) => written);
 }
 
