@@ -53,5 +53,6 @@ def _tell_measured(path: Path, version: str) -> str:
     return (
         f"Measured on {measured['in_scope']} pastes that have a case: the right one comes first for "
         f"{shares['meaning']} of them, and for {shares['words']} by words and messages alone. Where the first case is "
-        f"said to fit well, it was right for {good['right']} of {good['count']}; a curve was not looked at.\n"
+        f"said to fit well, it was right for {good['right']} of {good['count']}. How a short paste is compared was "
+        "chosen with these in view, so others may do a little worse.\n"
     )

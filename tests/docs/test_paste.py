@@ -274,6 +274,26 @@ def test_keyboard_matches_and_what_fits_nothing_is_told(browser: Chrome, site_ad
     assert link.get_attribute("href") == f"{site_address}symptoms/"
 
 
+def test_numbers_alone_are_told_not_to_be_read(browser: Chrome, site_address: str) -> None:
+    show(browser, f"{site_address}paste/")
+    paste(browser, "\n".join(f"epoch {n} train_loss {1 / (n + 1):.4f} val_loss 0.8733" for n in range(9)))
+    wait_for(browser, "By")
+    assert "This is almost all numbers" in browser.find_element(By.CSS_SELECTOR, ".paste-answer").text
+    paste(browser, "why does the validation loss never change")
+    wait_for(browser, "By meaning")
+    assert "This is almost all numbers" not in browser.find_element(By.CSS_SELECTOR, ".paste-answer").text
+
+
+def test_card_of_what_is_normal(pasting: Chrome, site_address: str) -> None:
+    script = """
+    const [root, normal, done] = arguments;
+    import(`${root}javascripts/paste/cards.js`).then((cards) => done([cards.makeNormalCard(normal).textContent]));
+    """
+    normal = {"title": "Skipped <b>steps</b>", "reason": "The scale is sought.", "not_if": "they go on"}
+    (text,) = run_script(pasting, script, site_address, normal)
+    assert text == "Skipped <b>steps</b>This may be as it should be. The scale is sought.Not if: they go on"
+
+
 @pytest.mark.parametrize("text", ["", " \n ", "?!", "5 5 5"])
 def test_empty_paste_is_told(browser: Chrome, site_address: str, text: str) -> None:
     show(browser, f"{site_address}paste/")

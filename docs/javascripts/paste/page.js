@@ -1,7 +1,7 @@
 // The page for pasting a log: the form, the answer by words at once, and the better answer when the encoder is there.
 
 import { chooseCards, makeCard, makeNormalCard } from "./cards.js";
-import { addText, make } from "./dom.js";
+import { addProse, addText, make } from "./dom.js";
 import { Encoder } from "./encoder.js";
 import { makeForm } from "./form.js";
 import { makeLibrary } from "./library.js";
@@ -12,6 +12,7 @@ import { findNearest, findSharedWords } from "./reasons.js";
 import { cutMiddle } from "./text.js";
 
 const MOST_READ = 4_000_000; // characters of a paste
+const NUMBERS = "This is almost all numbers, and their course is not read here; `repro match train.log` reads it.";
 
 class PastePage {
   #library = null;
@@ -105,6 +106,7 @@ class PastePage {
     } else {
       this.#say(`${how}: the closest ${cards.length === 1 ? "case" : `${cards.length} cases`}.`);
     }
+    if (query.isNumbers) addProse(this.answer.appendChild(make("p")), NUMBERS);
     if (found.normal && found.fit !== Fit.GOOD && !query.hasRecords) this.answer.append(makeNormalCard(found.normal));
     for (const [rank, { place }] of cards.entries()) {
       const reasons = {

@@ -42,12 +42,16 @@ export function makeQuery(pasted, limits) {
   const { error, others } = readTracebacks(lines);
   const text = cutMiddle(pasted, limits.maxText);
   const told = error ? [nameError(error), ...error.details.slice(0, 3)] : findTelling(others);
+  const prose = findProse(lines, new Set(others), limits.maxLines).join("\n");
   return {
     text,
-    prose: takeStart(findProse(lines, new Set(others), limits.maxLines).join("\n"), limits.maxProse),
+    prose: takeStart(prose, limits.maxProse),
     error: told.join(" "),
     errorLine: error?.line ?? told[0] ?? "",
     hasRecords: others.filter(isMeasured).length > 1,
+    get isNumbers() {
+      return this.hasRecords && !this.prose && !this.error;
+    },
   };
 }
 
