@@ -104,7 +104,11 @@ function completeTheme() {
 /** The page for pasting a log has modules of its own, which no other page loads. */
 function startPaste() {
   const place = document.getElementById("paste-log");
-  if (place) import("./paste/page.js").then((page) => page.startPaste(place));
+  if (!place) return;
+  import("./paste/page.js").then(
+    (page) => page.startPaste(place),
+    () => (place.textContent = "The box for a paste does not work in this browser. The command below does the same."),
+  );
 }
 
 completeTheme();
