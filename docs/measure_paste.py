@@ -48,7 +48,7 @@ const [root, done] = arguments;
   const list = ({ cases: ranked }) => ranked.slice(0, 3).map(({ place }) => cases.cases[place].id);
   window.matchPaste = async (text) => {
     const [asked, words] = ask(text);
-    const own = await window.paste.encode(query.listTexts(asked));
+    const own = await window.paste.encode(match.listTexts(cases, asked));
     const meaning = match.matchMeaning(cases, asked, window.paste.vectors, own);
     return { words: list(words), meaning: list(meaning), fit: meaning.fit };
   };

@@ -17,7 +17,7 @@ import numpy as np
 from kb.encoder import Vectors, load_encoder
 from kb.encoder.card import MODEL, TOKENIZER
 from kb.encoder.onnx_encoder import SHIPPED_MODEL
-from kb.match import features, fit, fusion, matcher, query
+from kb.match import features, fusion, matcher, query
 from kb.match.explain import find_fix
 from kb.normal import PREFIX, load_answers
 from kb.passages import PassageKind
@@ -31,6 +31,8 @@ RUNTIME = "javascripts/onnxruntime-web"
 RUNTIME_FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.js", "ort-wasm-simd-threaded.wasm")
 MOST_BYTES = 40_000_000
 """Of all files together: what somebody on a slow line can be asked to load."""
+ALONE = {"words": 0.8, "error": 1.0}
+"""Weights where there is no encoder. A known message counts there, since nothing else tells what it means."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,10 @@ def make_library_data(cases: Sequence[Case], library: features.Library, files: M
 def make_weights() -> dict[str, Any]:
     """The numbers of the fusion, and how words and messages are weighed where there is nothing else."""
     weights = fusion.load_weights()
-    alone = dict(zip(fit.KINDS, fit.START, strict=False))
     return {
-        "kinds": {**weights.kinds, "vague": weights.vague},
-        "alone": {kind: alone[kind] for kind in ("words", "error")},
+        "kinds": weights.kinds,
+        "vague": weights.vague,
+        "alone": ALONE,
         "none": weights.none,
         "centre": weights.centre,
         "scale": weights.scale,
@@ -116,7 +118,9 @@ def make_limits() -> dict[str, Any]:
         "maxText": query.MAX_TEXT,
         "maxLines": query.MAX_LINES,
         "maxProse": query.MAX_PROSE,
+        "endOfWhole": query.END_OF_WHOLE,
         "pooled": features.POOLED,
+        "pooledVoices": features.POOLED_VOICES,
         "errorKnown": features.ERROR_KNOWN,
         "stop": sorted(features.STOP),
         "fewWords": fusion.FEW_WORDS,

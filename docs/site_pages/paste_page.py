@@ -53,6 +53,6 @@ def _tell_measured(path: Path, version: str) -> str:
     return (
         f"Measured on {measured['in_scope']} pastes that have a case: the right one comes first for "
         f"{shares['meaning']} of them, and for {shares['words']} by words and messages alone. Where the first case is "
-        f"said to fit well, it was right for {good['right']} of {good['count']}. How a short paste is compared was "
-        "chosen with these in view, so others may do a little worse.\n"
+        f"said to fit well, it was right for {good['right']} of {good['count']}. The weights were fitted on them "
+        "among others, so new pastes do a little worse: see [measured accuracy](accuracy.md).\n"
     )

@@ -29,7 +29,7 @@ from tests.docs.pages import Page
 from tests.docs.test_browser import DESKTOP, PHONE, find_violations, list_outside, show
 
 QUERIES = [question.query for question in load_questions(ROOT / "tests" / "kb" / "match" / "queries.jsonl")]
-SAMPLE = QUERIES[::9]
+SAMPLE = QUERIES[::12]
 SECONDS = 60
 
 ODD = [
@@ -77,7 +77,7 @@ const [root, texts, encoded, done] = arguments;
     const both = own && match.matchMeaning(cases, asked, vectors, own);
     const numbers = Object.entries((both ?? words).features).map(([kind, scores]) => [kind, [...scores]]);
     return {
-      texts: query.listTexts(asked), prose: asked.prose, error: asked.error, words: list(words),
+      texts: match.listTexts(cases, asked), prose: asked.prose, error: asked.error, words: list(words),
       meaning: both && list(both), none: both?.none, features: Object.fromEntries(numbers),
     };
   };
@@ -98,10 +98,10 @@ const [root, texts, done] = arguments;
 
 @dataclass(frozen=True)
 class Compared:
-    """A query whose compared texts are those that the page takes; nothing is read of its curves."""
+    """A query whose compared parts are those that the page takes; nothing is read of its curves."""
 
     query: Query
-    parts: Sequence[str]
+    taken: Sequence[str]
 
     @property
     def text(self) -> str:
@@ -111,8 +111,12 @@ class Compared:
     def error(self) -> str:
         return self.query.error
 
-    def texts(self) -> list[str]:
-        return list(self.parts)
+    @property
+    def whole(self) -> str:
+        return self.query.whole
+
+    def parts(self) -> list[str]:
+        return list(self.taken)
 
 
 @cache
@@ -178,20 +182,25 @@ def test_tokens_are_those_of_the_package(pasting: Chrome, site_address: str) -> 
 def test_evidence_and_ranking_are_those_of_python(pasting: Chrome, site_address: str) -> None:
     matcher = load_matcher()
     library, weights = matcher.library, fusion.load_weights()
-    encoded = {text: [library.encode(text.strip()).tolist()] for text in SAMPLE}
+    taken = [page["texts"] for page in run_script(pasting, MATCH, site_address, SAMPLE, {})]
+    encoded = {text: [library.encode(one).tolist() for one in texts] for text, texts in zip(SAMPLE, taken, strict=True)}
     found = run_script(pasting, MATCH, site_address, SAMPLE, encoded)
     for text, page in zip(SAMPLE, found, strict=True):
         query = make_query(text)
         assert page["error"] == query.error
-        assert page["texts"] == [text.strip()]
-        compared: Any = Compared(query, page["texts"])
+        *parts, whole = page["texts"]
+        assert whole == query.whole
+        compared: Any = Compared(query, parts)
         expected = {
             "meaning": features.score_meaning(library, compared),
+            "whole": features.score_whole(library, compared),
+            "voices": features.score_voices(library, compared),
             "words": features.score_words(library, compared),
             "error": features.score_error(library, query),
         }
+        assert set(expected) == set(page["features"])
         for kind, scores in expected.items():
-            np.testing.assert_allclose(page["features"][kind], scores, atol=0.004, err_msg=f"{kind}: {text}")
+            np.testing.assert_allclose(page["features"][kind], scores, atol=0.005, err_msg=f"{kind}: {text}")
         nothing = np.zeros(len(library.case_ids))
         fused = fusion.fuse(query, expected | {"signs": nothing, "told": nothing}, library.inside, weights)
         order = np.argsort(-fused[: library.inside], kind="stable")
@@ -210,11 +219,13 @@ def test_of_a_long_log_prose_and_error_are_compared(pasting: Chrome, site_addres
     rows = "\n".join(f"epoch {n} train_loss {1 / (n + 1):.4f} val_loss 0.8733" for n in range(200))
     told = "why does my validation loss never change although the training loss falls"
     error = 'Traceback (most recent call last):\n  File "train.py", line 3, in <module>\nValueError: array is too small'
-    (page,) = run_script(pasting, MATCH, site_address, [f"{told}\n{rows}\n{error}"], {})
+    text = f"{told}\n{rows}\n{error}"
+    (page,) = run_script(pasting, MATCH, site_address, [text], {})
     assert page["error"] == "ValueError: array is too small"
     assert page["prose"].splitlines()[0] == told
     assert "train_loss" not in page["prose"]
-    assert page["texts"] == [page["prose"], page["error"]]
+    assert page["texts"][:2] == [page["prose"], page["error"]]
+    assert page["texts"][2] == make_query(text).whole
 
 
 # ---- the page ------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
 // How kinds of evidence are weighed against each other, as kb/match/fusion.py does it, without the signs of the curves.
 
-/** Per case the mean of its best passages. */
-export function pool(scores, owners, count, most) {
+/** Per case the mean of its best passages among those that are meant; a case without any has the mean of the others. */
+export function pool(scores, owners, count, most, isMeant = () => true) {
   const best = Array.from({ length: count }, () => []);
-  scores.forEach((score, place) => best[owners[place]].push(score));
-  return Float64Array.from(best, (found) => {
-    const top = found.sort((a, b) => b - a).slice(0, most);
-    return top.reduce((sum, score) => sum + score, 0) / Math.max(top.length, 1);
-  });
+  scores.forEach((score, place) => isMeant(place) && best[owners[place]].push(score));
+  const pooled = best.map((found) => findMean(found.sort((a, b) => b - a).slice(0, most)));
+  const others = findMean(pooled.filter((mean) => !Number.isNaN(mean)));
+  return Float64Array.from(pooled, (mean) => (Number.isNaN(mean) ? others : mean));
+}
+
+function findMean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Scores in units of their own spread. */
@@ -22,13 +25,13 @@ export function trustWords(count, vague, few) {
   return 1 / (1 + Math.max(vague, 0) * Math.exp(-count / few));
 }
 
-/** One score for each case and each thing outside, in nats. `kinds` are the weights of the features that there are. */
+/** One score for each case and each thing outside, in nats. Kinds that have no weight, or were not measured, are left out. */
 export function fuse(features, kinds, trust) {
-  const units = { ...features, words: standardise(features.words) };
-  if (features.meaning) units.meaning = standardise(features.meaning);
   const total = new Float64Array(features.words.length);
-  for (const [kind, scores] of Object.entries(units))
+  for (const kind of Object.keys(kinds).filter((name) => name in features)) {
+    const scores = kind === "error" ? features.error : standardise(features[kind]);
     scores.forEach((score, place) => (total[place] += trust * kinds[kind] * score));
+  }
   return total;
 }
 

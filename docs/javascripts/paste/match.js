@@ -3,7 +3,7 @@
 import { describeFit, fuse, pool, shareOut, trustWords, weighNone } from "./fusion.js";
 import { scoreMeaning } from "./meaning.js";
 import { scoreMessages } from "./messages.js";
-import { listTexts } from "./query.js";
+import { listParts, takeWhole } from "./query.js";
 import { tokenise } from "./words.js";
 
 /** How the best case fits. */
@@ -17,12 +17,17 @@ export function matchWords(library, query) {
   return { ...rank(library, fused), features, fit: any ? Fit.POSSIBLE : Fit.NONE, sure: null };
 }
 
-/** Rank the cases by all that a text tells. `vectors` are those of the passages, `own` those of the query's texts. */
+/** The texts whose vectors matching by meaning wants: the parts, and last the whole. */
+export function listTexts(library, query) {
+  return [...listParts(query), takeWhole(query, library.limits.endOfWhole)];
+}
+
+/** Rank the cases by all that a text tells. `vectors` are those of the passages, `own` those of `listTexts`. */
 export function matchMeaning(library, query, vectors, own) {
   const { weights, limits, inside } = library;
-  const features = { ...measureWords(library, query), meaning: measureMeaning(library, vectors, own) };
+  const features = { ...measureWords(library, query), ...measureMeaning(library, vectors, own) };
   const count = query.text.split(/\s+/).filter(Boolean).length;
-  const fused = fuse(features, weights.kinds, trustWords(count, weights.kinds.vague, limits.fewWords));
+  const fused = fuse(features, weights.kinds, trustWords(count, weights.vague, limits.fewWords));
   const none = weighNone(describeFit(query, features, fused, inside, limits.errorKnown), weights);
   const ranked = rank(library, fused);
   const sure = ranked.cases.map((one) => one.share * (1 - none));
@@ -31,7 +36,7 @@ export function matchMeaning(library, query, vectors, own) {
 
 function measureWords(library, query) {
   const { index, owners, count, limits, messages } = library;
-  const words = tokenise(listTexts(query).join(" "), index.stop);
+  const words = tokenise(listParts(query).join(" "), index.stop);
   const spread = Math.sqrt(new Set(words).size + 1);
   return {
     words: pool(index.score(words), owners, count, limits.pooled).map((score) => score / spread),
@@ -39,13 +44,21 @@ function measureWords(library, query) {
   };
 }
 
-/** Of several texts the mean, and as much of the best. */
-function measureMeaning({ owners, count, limits }, vectors, own) {
-  const pooled = own.map((vector) => pool(scoreMeaning(vectors, vector), owners, count, limits.pooled));
-  return pooled[0].map((_, place) => {
-    const scores = pooled.map((one) => one[place]);
-    return scores.reduce((sum, score) => sum + score, 0) / scores.length / 2 + Math.max(...scores) / 2;
-  });
+/** Of the parts the mean and as much of the best; of the whole, what a case says of itself and what others say of it. */
+function measureMeaning({ owners, passages, count, inside, limits }, vectors, own) {
+  const cosines = own.map((vector) => scoreMeaning(vectors, vector));
+  const whole = cosines.pop();
+  const parts = cosines.map((scores) => pool(scores, owners, count, limits.pooled));
+  const isVoice = (place) => passages[place].kind === "voice";
+  return {
+    meaning: parts[0].map((_, place) => mixBest(parts.map((one) => one[place]))),
+    whole: pool(whole, owners, count, limits.pooled, (place) => !isVoice(place)),
+    voices: pool(whole, owners, count, limits.pooledVoices, (place) => isVoice(place) || owners[place] >= inside),
+  };
+}
+
+function mixBest(scores) {
+  return scores.reduce((sum, score) => sum + score, 0) / scores.length / 2 + Math.max(...scores) / 2;
 }
 
 function rank({ inside, outside }, fused) {

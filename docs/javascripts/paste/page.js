@@ -6,8 +6,8 @@ import { Encoder } from "./encoder.js";
 import { makeForm } from "./form.js";
 import { makeLibrary } from "./library.js";
 import { loadJson, ROOT } from "./load.js";
-import { Fit, matchMeaning, matchWords } from "./match.js";
-import { isTelling, listTexts, makeQuery } from "./query.js";
+import { Fit, listTexts, matchMeaning, matchWords } from "./match.js";
+import { isTelling, makeQuery } from "./query.js";
 import { findNearest, findSharedWords } from "./reasons.js";
 import { cutMiddle } from "./text.js";
 
@@ -59,7 +59,7 @@ class PastePage {
     if (!this.byMeaning.checked) return;
     try {
       const encoder = await this.#loadEncoder(library, isStale);
-      const own = await encoder.encode(listTexts(query));
+      const own = await encoder.encode(listTexts(library, query));
       if (isStale()) return;
       const byMeaning = matchMeaning(library, query, encoder.vectors, own);
       const nearest = (place) => findNearest(library, encoder.vectors, own[0], place);

@@ -5,6 +5,8 @@ import { cutMiddle, splitLines, takeStart } from "./text.js";
 import { readTracebacks } from "./traceback.js";
 
 const FRAME = /^\s*(?:File "|\^|~|at 0x)|^\s{4,}\S|^Traceback|site-packages|dist-packages/;
+const STACK = /^\s*(?:File ".*", line \d+|[\^~ ]+$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)/;
+const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/;
 const PRINTED =
   /^\s*[[({<|#>$\-=*+/\\]|[=|]{2,}|\d+%\||^\s*\d|: \d|=\s*-?\d|^\s*(?:import|from|def|class|return|for|if|with)\b|\)$|;$/;
 const TOLD =
@@ -14,7 +16,8 @@ const NUMBERS = /(?<![\p{L}\p{N}_.])[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?%?|\.\d+|nan|
 const CLOCK = /\d{4}-\d\d-\d\d[T ]?|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?/g;
 const WIDE = /[^\x00-\x7f]/g;
 const LETTERS_A_NUMBER = 12;
-const LONGEST_WHOLE = 1500;
+const MAX_FRAME = 2000; // characters of a line that are looked at: on longer ones the pattern would take minutes
+const LONGEST_PART = 1500;
 const LONGEST_ERROR = 400;
 
 /** The words of a text: two letters or more. */
@@ -55,16 +58,24 @@ export function makeQuery(pasted, limits) {
   };
 }
 
-/**
- * The texts to compare with passages. The encoder was trained on short pastes as they are; of a longer one, which is a
- * log for the most part, what a person wrote and the error.
- */
-export function listTexts(query) {
-  const text = query.text.trim();
-  if (text.length <= LONGEST_WHOLE) return [text];
-  const parts = [takeStart(query.prose, LONGEST_WHOLE), takeStart(query.error, LONGEST_ERROR)];
+/** The parts of a paste that each say one thing: what a person wrote, and the error. */
+export function listParts(query) {
+  const parts = [takeStart(query.prose, LONGEST_PART), takeStart(query.error, LONGEST_ERROR)];
   const saying = parts.filter((part) => findWords(part).length >= 2);
-  return saying.length ? saying : [takeStart(text, LONGEST_WHOLE)];
+  return saying.length ? saying : [takeStart(query.text, LONGEST_PART)];
+}
+
+/** The paste as one text: without the frames of a traceback, of a long one the beginning and the end. */
+export function takeWhole({ text }, end) {
+  const lines = [];
+  let sourceFollows = false;
+  for (const line of text.split(LINE_END)) {
+    const isFrame = STACK.test(line.slice(0, MAX_FRAME));
+    if (!isFrame && !(sourceFollows && line.startsWith("    "))) lines.push(line);
+    sourceFollows = isFrame && line.includes("File");
+  }
+  const whole = lines.join("\n").trim() || text;
+  return whole.length <= 2 * end ? whole : `${whole.slice(0, end)}\n...\n${whole.slice(-end)}`;
 }
 
 function nameError(error) {

@@ -1,7 +1,7 @@
 // Why a case is near: the words and the message that it shares with a paste, and the passage that is nearest.
 
 import { scoreMeaning } from "./meaning.js";
-import { listTexts } from "./query.js";
+import { listParts } from "./query.js";
 import { tokenise } from "./words.js";
 
 const MOST_WORDS = 6;
@@ -25,7 +25,7 @@ export function findSharedWords(library, query, place) {
 
 function listWritten(query, stop) {
   const written = new Map();
-  for (const one of listTexts(query).join(" ").match(WRITTEN) ?? [])
+  for (const one of listParts(query).join(" ").match(WRITTEN) ?? [])
     for (const word of tokenise(one, stop)) if (!written.has(word)) written.set(word, one);
   return written;
 }
