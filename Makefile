@@ -42,8 +42,9 @@ docs-serve: pages ## Show the site on this machine; it follows changes of the pa
 pages: setup ## Write the generated pages of the site anew
 	$(BIN)/python docs/generate_pages.py
 
-bench-docs: setup ## Measure the matching for the site
+bench-docs: pages ## Measure the matching for the site; wants chromium
 	$(BIN)/python docs/measure_accuracy.py
+	$(BIN)/python docs/measure_paste.py
 
 app-picture: setup ## Take the pictures of the app for the site; wants chromium
 	$(BIN)/python docs/take_app_picture.py

@@ -19,6 +19,8 @@ from site_pages.copies import make_accuracy_page, make_changelog, make_contribut
 from site_pages.glossary import make_glossary
 from site_pages.library import FAMILIES, Library, load_library
 from site_pages.order_graph import draw_order, find_steps, load_masks
+from site_pages.paste_data import PasteData, write_paste_data
+from site_pages.paste_page import make_paste_page
 from site_pages.social import Points, draw_social
 from site_pages.symptoms import SYMPTOMS, make_numbers_page, make_symptom_index, make_symptom_page
 from site_pages.tags import make_tags_page
@@ -28,11 +30,11 @@ from repro.curves import extract_curve, fit_frame
 from repro.files import write_whole
 
 DOCS = ROOT / "docs"
-FOLDERS = ("cases", "symptoms", "social")
-"""Folders that hold nothing but generated files."""
+FOLDERS = ("cases", "symptoms")
+"""Folders that hold nothing but generated pages."""
 
 
-def make_pages(library: Library, docs: Path) -> dict[str, str]:
+def make_pages(library: Library, docs: Path, paste: PasteData) -> dict[str, str]:
     """All pages that are wholly generated, by their path below the docs."""
     pages = {f"cases/{case.id}.md": make_case_page(case, library) for case in library.cases}
     pages |= {f"symptoms/{symptom.name}.md": make_symptom_page(symptom, library) for symptom in SYMPTOMS}
@@ -43,6 +45,7 @@ def make_pages(library: Library, docs: Path) -> dict[str, str]:
         "signs.md": make_glossary(library),
         "commands.md": make_command_reference(),
         "tags.md": make_tags_page(library),
+        "paste.md": make_paste_page(paste, docs / "measured" / "paste.json"),
         "accuracy.md": make_accuracy_page(docs / "measured" / "match.md"),
         "contributing.md": make_contributing((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")),
         "changelog.md": make_changelog((ROOT / "CHANGELOG.md").read_text(encoding="utf-8")),
@@ -72,7 +75,7 @@ def write_pages(pages: Mapping[str, str], docs: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             write_whole(path, text)
-    for folder in FOLDERS[:2]:
+    for folder in FOLDERS:
         for path in (docs / folder).iterdir():
             if f"{folder}/{path.name}" not in pages:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -112,7 +115,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=DOCS, help="the folder of the docs")
     docs = parser.parse_args().into
     library = load_library()
-    write_pages(make_pages(library, docs) | fill_pages(library, docs), docs)
+    write_pages(make_pages(library, docs, write_paste_data(docs)) | fill_pages(library, docs), docs)
     write_social(library, docs)
 
 

@@ -1,4 +1,5 @@
-// The two forms of the site, the filter of the list of cases and the chooser of signs, and what the theme leaves out.
+// The two forms of the site, the filter of the list of cases and the chooser of signs, the start of the page for pasting
+// a log, and what the theme leaves out.
 // Pages are whole without it.
 
 /** Show the rows of the tables of cases that fit the form, and hide the families that have none. */
@@ -100,6 +101,17 @@ function completeTheme() {
   update();
 }
 
+/** The page for pasting a log has modules of its own, which no other page loads. */
+function startPaste() {
+  const place = document.getElementById("paste-log");
+  if (!place) return;
+  import("./paste/page.js").then(
+    (page) => page.startPaste(place),
+    () => (place.textContent = "The box for a paste does not work in this browser. The command below does the same."),
+  );
+}
+
 completeTheme();
 startFilter();
 startChooser();
+startPaste();

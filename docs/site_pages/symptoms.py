@@ -412,7 +412,8 @@ def make_symptom_index(library: Library) -> str:
     lines.append(_make_chooser(library))
     lines.append(
         "## You have the log\n\n"
-        '<div id="paste-log"></div>\n\n'
+        f"[Paste your log]({UP}paste.md){{ .md-button }}\n\n"
+        "The page compares its words and messages with the cases, in your browser. "
         "The command reads any training log, measures all signs and names the cases, or none of them:\n\n"
         "```sh\nrepro match train.log\n```\n\n"
         "`repro chat` does the same as a conversation and `repro app` in the browser; "

@@ -31,9 +31,13 @@ def explain_match(
     reasons.sort(key=lambda reason: -reason[0])
     evidence = [evidence for _, evidence in reasons[:MAX_REASONS]]
     evidence.append(_find_nearest(library, place, query))
-    sections = split_sections(case.readme.read_text(encoding="utf-8"))
-    fix = _first_sentence(sections[SECTIONS[2]])
-    return Match(case.id, case.title, case.summary, fix, probability, tuple(evidence))
+    return Match(case.id, case.title, case.summary, find_fix(case), probability, tuple(evidence))
+
+
+def find_fix(case: Case) -> str:
+    """The first sentence of a case's fix."""
+    section = split_sections(case.readme.read_text(encoding="utf-8"))[SECTIONS[2]]
+    return re.split(r"(?<=[.!?]) ", next(iter(cut_prose(section)), ""))[0]
 
 
 def _weigh_signs(library: Library, place: int, query: Query) -> list[tuple[float, Evidence]]:
@@ -73,7 +77,3 @@ def _find_nearest(library: Library, place: int, query: Query) -> Evidence:
     vectors = library.encode(query.parts()[0])
     nearest = library.passages[int(mine[int(np.argmax(library.vectors[mine] @ vectors))])]
     return Evidence(EvidenceKind.MEANING, nearest.kind.value, nearest.text)
-
-
-def _first_sentence(section: str) -> str:
-    return re.split(r"(?<=[.!?]) ", next(iter(cut_prose(section)), ""))[0]

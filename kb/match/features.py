@@ -47,7 +47,7 @@ LEAST_YES, MOST_YES, FAR = 0.1, 0.9, 0.45
 """Chance of a yes to a symptom that is nothing like the case, and to the case's own; cosine of nothing like it."""
 
 _TOKEN = re.compile(r"[a-z_]+[a-z0-9_]*|[^\x00-\x7f]", re.I)
-_STOP = frozenset(
+STOP = frozenset(
     (
         "the a an and or is are was be it i my to of in on for with that this as at by not but if so do does have has"
     ).split()
@@ -183,7 +183,7 @@ def tokenise(text: str) -> list[str]:
     return [
         word[:-1] if len(word) > 4 and word.endswith("s") and not word.endswith("ss") else word
         for word in words
-        if word not in _STOP
+        if word not in STOP
     ]
 
 

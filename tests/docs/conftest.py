@@ -5,16 +5,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
 from repro.collection import shipped_folder
 from tests.docs.pages import Page, read_page
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 ROOT = shipped_folder().parent
 SITE_URL = "https://site.example/repro/"
@@ -77,17 +82,40 @@ def pages(site: Path) -> dict[str, Page]:
     }
 
 
-@pytest.fixture(scope="session")
-def site_address(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site, served on this machine."""
+@contextmanager
+def serve(site: Path, root: Path, missing: str = "") -> Iterator[str]:
+    """The site, served on this machine below `root`; the file that is called `missing` is not there."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
 
-    root = tmp_path_factory.mktemp("served")
+        def translate_path(self, path: str) -> str:
+            found = super().translate_path(path)
+            return f"{found}.gone" if missing and found.endswith(missing) else found
+
     (root / "repro").symlink_to(site)  # below the same path as where it is published: 404.html counts on it
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(root)))
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/repro/"
     server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site_address(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serve(site, tmp_path_factory.mktemp("served")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: dict[str, str]) -> "Iterator[Chrome]":
+    from selenium.webdriver import Chrome, ChromeOptions
+    from selenium.webdriver.chrome.service import Service
+
+    options = ChromeOptions()
+    options.binary_location = chromium["chromium"]
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    with Chrome(options=options, service=Service(chromium["chromedriver"])) as opened:
+        yield opened

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,8 +10,7 @@ import axe_core_python
 import pytest
 
 pytest.importorskip("selenium")
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -24,20 +22,9 @@ NOT_OURS = {"landmark-unique": {"enabled": False}}
 """The theme gives the same name to its own landmarks, such as the copy button of each block of code."""
 
 DESKTOP, PHONE = 1280, 390
-PAGES = ["", "cases/gait-transpose/", "cases/vision-bad-batch/", "symptoms/", "systems/ris/"]
-"""Home, a case with a curve, one that ends with an error, the symptom finder, a system."""
+PAGES = ["", "cases/gait-transpose/", "cases/vision-bad-batch/", "symptoms/", "systems/ris/", "paste/"]
+"""Home, a case with a curve, one that ends with an error, the symptom finder, a system, the box for a paste."""
 FURTHER = ["cases/", "symptoms/error/", "symptoms/numbers/", "commands/", "python/", "tags/", "404.html"]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: dict[str, str]) -> Iterator[Chrome]:
-    options = ChromeOptions()
-    options.binary_location = chromium["chromium"]
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    with Chrome(options=options, service=Service(chromium["chromedriver"])) as opened:
-        yield opened
 
 
 def show(browser: Chrome, address: str, width: int = DESKTOP, *, dark: bool = False) -> None:

@@ -105,8 +105,9 @@ def test_generated_pages_are_not_kept() -> None:
     """What is made anew with each build cannot be stale, as long as nobody commits it."""
     from generate_pages import DOCS, make_pages
     from site_pages.library import load_library
+    from site_pages.paste_data import PasteData
 
-    made = [f"docs/{name}" for name in make_pages(load_library(), DOCS)]
+    made = [f"docs/{name}" for name in make_pages(load_library(), DOCS, PasteData("", 0, 0))]
     done = subprocess.run(
         ["git", "check-ignore", "--stdin"], input="\n".join(made), cwd=ROOT, capture_output=True, text=True
     )
