@@ -19,12 +19,14 @@ END_OF_WHOLE = 700
 """Characters of each end of a paste that are compared as one text: about what the encoder reads."""
 
 _FRAME = re.compile(r'^\s*(?:File "|\^|~|at 0x)|^\s{4,}\S|^Traceback|site-packages|dist-packages')
-_STACK = re.compile(r'^\s*(?:File ".*", line \d+|[\^~ ]+$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)')
+_STACK = re.compile(
+    r'^\s*(?:File ".*", line \d+|[\^~][\^~ ]*$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)'
+)
 _PRINTED = re.compile(
     r"^\s*[\[({<|#>$\-=*+/\\]|[=|]{2,}|\d+%\||^\s*\d|: \d|=\s*-?\d"
     r"|^\s*(?:import|from|def|class|return|for|if|with)\b|\)$|;$"
 )
-_TOLD = re.compile(r"\w*[^\W\d_]\w*(?<=..)|[^\x00-\x7f]")
+_TOLD = re.compile(r"[^\W\d_]\w|\w[^\W\d_]|[^\x00-\x7f]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?", re.I)
 

@@ -5,7 +5,7 @@ import { cutMiddle, splitLines, takeStart } from "./text.js";
 import { readTracebacks } from "./traceback.js";
 
 const FRAME = /^\s*(?:File "|\^|~|at 0x)|^\s{4,}\S|^Traceback|site-packages|dist-packages/;
-const STACK = /^\s*(?:File ".*", line \d+|[\^~ ]+$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)/;
+const STACK = /^\s*(?:File ".*", line \d+|[\^~][\^~ ]*$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)/;
 const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/;
 const PRINTED =
   /^\s*[[({<|#>$\-=*+/\\]|[=|]{2,}|\d+%\||^\s*\d|: \d|=\s*-?\d|^\s*(?:import|from|def|class|return|for|if|with)\b|\)$|;$/;

@@ -77,7 +77,7 @@ def test_probabilities_add_up(matcher: Matcher) -> None:
     assert probabilities == sorted(probabilities, reverse=True)
 
 
-@pytest.mark.parametrize("text", ["", " \n", "?!", "5 5 5"])
+@pytest.mark.parametrize("text", ["", " \n", "?!", "5 5 5", pytest.param("5" * 200_000, id="digits")])
 def test_nothing_to_match(matcher: Matcher, text: str) -> None:
     with pytest.raises(LogError, match="nothing to match"):
         matcher.diagnose(text)
