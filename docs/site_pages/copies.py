@@ -49,10 +49,12 @@ def make_accuracy_page(bench: Path) -> str:
         head,
         "# Measured accuracy\n",
         "Measured on the project's own queries, each with the cases that are right, some of them with none. They were "
-        "written by somebody who had not seen the texts of the cases; the encoder was not trained on them. The few "
-        "weights of the evidence were fitted on them among others: in cross-validation, with all queries about a "
-        f"fold's cases kept from the fit, the right case comes first for {crossed['top1']:.2f} of them, the AUROC of "
-        f"none is {crossed['auroc_none']:.2f} and the calibration error {crossed['calibration']:.2f}. Intervals are 95%. "
+        "written by somebody who had not seen the texts of the cases; the encoder was not trained on them. Intervals "
+        "are 95%.\n",
+        "The few weights of the evidence were fitted on these queries and on some from outside. In cross-validation "
+        "over all of them, with every query about a fold's cases kept from the fit, the right case comes first for "
+        f"{crossed['top1']:.2f}, the AUROC of none is {crossed['auroc_none']:.2f}, and the calibration error "
+        f"{crossed['calibration']:.2f}.\n",
         "[How matching works](matching.md) says what is measured; `repro bench match FILE` measures the same on "
         "queries of yours.\n",
         text,
