@@ -12,7 +12,7 @@ from functools import cached_property
 
 from kb.match import Diagnosis, Matcher, Verdict
 from kb.match.diagnosis import Question, QuestionKind
-from kb.match.query import Query, join_queries, make_query, tell_sign, tell_symptom
+from kb.match.query import Query, join_queries, make_query, tell_sign, tell_text
 from kb.read import TrainingLog
 
 SHOWN = 3
@@ -123,7 +123,7 @@ def reply_to(matcher: Matcher, conversation: Conversation, top: int = SHOWN) -> 
             if turn.question.kind is QuestionKind.SIGN:
                 query = tell_sign(query, turn.question.id, seen)
             else:
-                query = tell_symptom(query, turn.question.id, turn.question.text, seen)
+                query = tell_text(query, turn.question.id, turn.question.text, seen)
     vague = is_vague(query)
     diagnosis = matcher.diagnose_query(query, top, conversation.asked, always_ask=True)
     if vague and diagnosis.verdict is Verdict.NONE and diagnosis.question:

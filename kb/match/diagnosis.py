@@ -75,6 +75,14 @@ class QuestionKind(StrEnum):
 
     SIGN = "sign"
     SYMPTOM = "symptom"
+    CAUSE = "cause"
+
+
+_ASKED = {
+    QuestionKind.SIGN: "",
+    QuestionKind.SYMPTOM: "Do you see this? ",
+    QuestionKind.CAUSE: "Look at your program: could it be this? ",
+}
 
 
 @dataclass(frozen=True)
@@ -83,14 +91,14 @@ class Question:
 
     kind: QuestionKind
     id: str
-    """The sign, or the case whose symptom it is."""
+    """The sign, or the case whose symptom or cause it is."""
     text: str
-    """A sign's question; a case's symptom as it stands there."""
+    """A sign's question; a case's symptom, or its title and summary, as it stands there."""
 
     @property
     def asked(self) -> str:
         """As a person is asked."""
-        return f"Do you see this? {self.text}" if self.kind is QuestionKind.SYMPTOM else self.text
+        return _ASKED[self.kind] + self.text
 
 
 @dataclass(frozen=True)

@@ -63,10 +63,10 @@ def _weigh_signs(library: Library, place: int, query: Query) -> list[tuple[float
 
 def _recall_answers(case: Case, query: Query) -> list[tuple[float, Evidence]]:
     return [
-        (TOLD_GAIN + 1, Evidence(EvidenceKind.SYMPTOM if seen else EvidenceKind.AGAINST, "symptom", said + symptom))
-        for (case_id, symptom), seen in query.recognised.items()
+        (TOLD_GAIN + 1, Evidence(EvidenceKind.SYMPTOM if fits else EvidenceKind.AGAINST, "symptom", said + text))
+        for (case_id, text), fits in query.recognised.items()
         if case_id == case.id
-        for said in ["You say that you see this: " if seen else "You say that you do not see this: "]
+        for said in ["You say that this is so: " if fits else "You say that this is not so: "]
     ]
 
 

@@ -41,6 +41,8 @@ ERROR_KNOWN = 0.55
 PRIOR = 0.7
 """Added to each count: a sign that none of five runs showed is rare, not impossible."""
 
+SELDOM_TOLD = 0.3
+"""Chance that a person can tell a sign that the runs of a case do not print."""
 UNTOLD = 0.3
 """Chance that a person sees a sign of which the runs of a case tell nothing."""
 LEAST_YES, MOST_YES, FAR = 0.1, 0.9, 0.45
@@ -281,8 +283,19 @@ def share_answering(library: Library, sign: str, seen: bool) -> Scores:
     return shares
 
 
+def share_telling(library: Library, sign: str) -> Scores:
+    """For each case the share of its runs that tell whether a sign is there; what no run tells, few people can."""
+    shares = np.full(len(library.case_ids), SELDOM_TOLD)
+    for place, case_id in enumerate(library.case_ids[: library.inside]):
+        evidence = library.evidence.get(case_id)
+        counts = evidence.signs[Side.BUGGY].get(sign) if evidence else None
+        if evidence is not None and counts is not None:
+            shares[place] = max(SELDOM_TOLD, (counts.seen + counts.not_seen) / max(evidence.runs, 1))
+    return shares
+
+
 def share_recognising(library: Library, case_id: str, symptom: str) -> Scores:
-    """For each case the share of people who say yes to a case's symptom: those of near cases may do so too."""
+    """For each case the share of people who say yes to a text of a case: those of near cases may do so too."""
     owner = library.case_ids.index(case_id)
     place = next(
         n for n in np.flatnonzero(library.owners == owner) if library.passages[int(n)].text == symptom

@@ -45,7 +45,7 @@ class Query:
     told: Mapping[str, bool] = field(default_factory=dict)
     """Signs that a person was asked about, with the answer; they stand in `findings` too."""
     recognised: Mapping[tuple[str, str], bool] = field(default_factory=dict)
-    """Symptoms that a person was asked about, by case and text, with the answer."""
+    """Symptoms and causes that a person was asked about, by case and text, with the answer."""
 
     @property
     def seen(self) -> list[str]:
@@ -137,9 +137,9 @@ def tell_sign(query: Query, sign: str, seen: bool) -> Query:
     return replace(query, findings={**query.findings, sign: finding}, told={**query.told, sign: seen})
 
 
-def tell_symptom(query: Query, case_id: str, symptom: str, seen: bool) -> Query:
-    """The query with a person's answer whether a case's symptom is what they see."""
-    return replace(query, recognised={**query.recognised, (case_id, symptom): seen})
+def tell_text(query: Query, case_id: str, text: str, fits: bool) -> Query:
+    """The query with a person's answer whether a symptom or the cause of a case is theirs."""
+    return replace(query, recognised={**query.recognised, (case_id, text): fits})
 
 
 def _find_error(log: TrainingLog) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from kb.match.diagnosis import Question, QuestionKind
-from kb.match.features import Library, Scores, share_answering, share_recognising
+from kb.match.features import Library, Scores, share_answering, share_recognising, share_telling
 from kb.match.query import Query
 from kb.passages import PassageKind
 from kb.signs import Answer, Family, list_signs
@@ -13,11 +13,11 @@ from kb.signs import Answer, Family, list_signs
 CANDIDATES = 12
 """Best cases among which a question is to decide."""
 ASKED_OF = 5
-"""Best cases whose symptoms may be asked about."""
+"""Best cases whose symptoms and causes may be asked about."""
 LEAST_GAIN = 0.02
 """Nats that an answer must be expected to tell."""
-SYMPTOM_TRUST = 0.8
-"""A symptom in another's words is answered less surely than what a log shows."""
+TRUST = {QuestionKind.SIGN: 1.0, QuestionKind.SYMPTOM: 0.8, QuestionKind.CAUSE: 0.9}
+"""A symptom in another's words is answered less surely than what a log shows; one's own program can be looked at."""
 MAX_SYMPTOM = 140
 
 
@@ -32,27 +32,32 @@ def find_question(
     share = np.asarray(probabilities)[order]
     share = share / share.sum()
     best, most = None, LEAST_GAIN
-    for question, yes, trust in _list_questions(library, query, [int(place) for place in order[:ASKED_OF]]):
+    for question, yes, told in _list_questions(library, query, [int(place) for place in order[:ASKED_OF]]):
         if question in asked:
             continue
-        gain = trust * measure_gain(share, yes[order])
+        gain = TRUST[question.kind] * float(share @ told[order]) * measure_gain(share, yes[order])
         if gain > most:
             best, most = question, gain
     return best
 
 
-def _list_questions(library: Library, query: Query, best: Sequence[int]) -> Iterator[tuple[Question, Scores, float]]:
+def _list_questions(library: Library, query: Query, best: Sequence[int]) -> Iterator[tuple[Question, Scores, Scores]]:
+    """Each with the share of each case's people who say yes, and of those who can tell."""
     signs = list_signs()
+    all_can = np.ones(len(library.case_ids))
     for sign, finding in query.findings.items():
         if finding.answer is Answer.UNKNOWN and signs[sign].family not in (Family.HEALTH, Family.MESSAGE):
             question = Question(QuestionKind.SIGN, sign, signs[sign].question)
-            yield question, share_answering(library, sign, True), 1.0
+            yield question, share_answering(library, sign, True), share_telling(library, sign)
     for place in best:
         for number in np.flatnonzero(library.owners == place):
             passage = library.passages[int(number)]
             if passage.kind is PassageKind.SYMPTOM and len(passage.text) <= MAX_SYMPTOM and "?" not in passage.text:
                 question = Question(QuestionKind.SYMPTOM, passage.case_id, passage.text)
-                yield question, share_recognising(library, passage.case_id, passage.text), SYMPTOM_TRUST
+                yield question, share_recognising(library, passage.case_id, passage.text), all_can
+            elif passage.kind is PassageKind.TITLE:
+                question = Question(QuestionKind.CAUSE, passage.case_id, passage.text)
+                yield question, share_recognising(library, passage.case_id, passage.text), all_can
 
 
 def measure_gain(share: Scores, yes: Scores) -> float:
