@@ -82,6 +82,8 @@ def describe_fit(query: Query, features: Mapping[str, Scores], fused: Scores, in
         "first": float(cases[0]),
         "margin": float(cases[0] - cases[1]) if len(cases) > 1 else 1.0,
         "meaning": float(features["meaning"][top]),
+        "whole": float(features["whole"][top]),
+        "voices": float(features["voices"][top]),
         "words": float(features["words"][top]),
         "error": known,
         "unknown_error": float(bool(query.error) and known < ERROR_KNOWN),

@@ -20,10 +20,14 @@ from repro.case import Case
 SURE, NONE_OF_THESE = 0.5, 0.4
 DOUBTFUL = 0.35
 """Probability of the best case below which a log that looks healthy is called so."""
+LEAST_ASKED = 4
+"""Words that ask whether something is normal."""
 COMPLAINT = 12
 """Words beside a log from which on somebody says that something is wrong, or asks."""
-NORMAL_BEHIND = 1.0
-"""Nats by which what is normal may lie behind the best case, where the log shows what it says."""
+SURE_OF_HEALTHY = 0.6
+"""Probability from which a case is meant though nothing stands out in the curves and nobody complains."""
+NORMAL_BEHIND, EXPLAINED_BEHIND = 1.0, 2.5
+"""Nats by which what is normal may lie behind the best case: where the log shows what it says, and nothing else."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,28 +83,43 @@ class Matcher:
 def _find_normal(library: Library, query: Query, fused: Scores) -> NormalAnswer | None:
     """What is normal and about as near as anything else, unless the log shows a sign that must be absent.
 
-    With a log it must be one that the answer speaks of.
+    With a log it must show a sign that the answer speaks of. Where the answer explains all that stands out in the log,
+    it may lie further behind.
     """
     answers = load_answers()
     places = [place for place, name in enumerate(library.case_ids) if name.startswith(PREFIX)]
-    best = max(places, key=lambda place: fused[place], default=None)
-    if best is None:
-        return None
-    answer = answers[library.case_ids[best].removeprefix(PREFIX)]
-    seen = set(query.seen)
-    shown = bool(seen & set(answer.shows))
-    if seen & set(answer.absent) or (query.log.count > 1 and not shown):
-        return None
-    return answer if fused[best] >= fused.max() - (NORMAL_BEHIND if shown else 0.0) else None
+    for place in sorted(places, key=lambda place: -fused[place]):
+        answer = answers[library.case_ids[place].removeprefix(PREFIX)]
+        seen = set(query.seen)
+        if seen & set(answer.absent):
+            continue
+        if explains(library, answer, query):
+            behind = EXPLAINED_BEHIND
+        elif seen & set(answer.shows):
+            behind = NORMAL_BEHIND
+        elif query.log.count > 1 or len(query.text.split()) < LEAST_ASKED:
+            continue
+        else:
+            behind = 0.0
+        return answer if fused[place] >= fused.max() - behind else None
+    return None
+
+
+def explains(library: Library, answer: NormalAnswer, query: Query) -> bool:
+    """Whether a log shows what an answer speaks of, and nothing else that stands out."""
+    telling = set(query.seen) - library.benign
+    return query.log.count > 1 and bool(telling) and telling <= set(answer.shows)
 
 
 def _judge(library: Library, query: Query, none: float, best: float, normal: NormalAnswer | None) -> Verdict:
-    if normal and best < SURE:
+    if normal and (best < SURE or explains(library, normal, query)):
         return Verdict.HEALTHY
     curves = query.findings["healthy-curves"].answer is Answer.SEEN and library.benign.issuperset(query.seen)
     complains = bool(query.error) or len(query.prose.split()) >= COMPLAINT
-    if curves and not complains and best < DOUBTFUL:
-        return Verdict.HEALTHY
+    if curves and not complains:
+        if best < DOUBTFUL or (none > NONE_OF_THESE and best < SURE_OF_HEALTHY):
+            return Verdict.HEALTHY
+        return Verdict.MATCH if best >= SURE_OF_HEALTHY else Verdict.UNSURE
     if best >= SURE:
         return Verdict.MATCH
     return Verdict.NONE if none > NONE_OF_THESE else Verdict.UNSURE

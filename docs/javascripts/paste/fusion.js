@@ -56,6 +56,8 @@ export function describeFit(query, features, fused, inside, known) {
     first,
     margin: inside > 1 ? first - second : 1,
     meaning: features.meaning[top],
+    whole: features.whole[top],
+    voices: features.voices[top],
     words: features.words[top],
     error,
     unknown_error: Number(Boolean(query.error) && error < known),
