@@ -22,6 +22,11 @@ _FRAME = re.compile(r'^\s*(?:File "|\^|~|at 0x)|^\s{4,}\S|^Traceback|site-packag
 _STACK = re.compile(
     r'^\s*(?:File ".*", line \d+|[\^~][\^~ ]*$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)'
 )
+_PREFIX = re.compile(
+    r"^\W{0,2}(?:\d{4}-\d\d-\d\d[T ]|\d\d/\d\d/\d{4} )?\d\d:\d\d:\d\d\S{0,12}[\s|:\-\]]+(?:\W?(?:INFO|DEBUG)\b[\s|:\-\]]*)?"
+    r"|^\W?(?:INFO|DEBUG)\b[\s|:\-\]]*"
+)
+"""What a logger puts before each line."""
 _PRINTED = re.compile(
     r"^\s*[\[({<|#>$\-=*+/\\]|[=|]{2,}|\d+%\||^\s*\d|: \d|=\s*-?\d"
     r"|^\s*(?:import|from|def|class|return|for|if|with)\b|\)$|;$"
@@ -69,7 +74,7 @@ class Query:
                 source_follows = "File" in line
                 continue
             if not (source_follows and line.startswith("    ")):
-                lines.append(line)
+                lines.append(_PREFIX.sub("", line))
             source_follows = False
         text = "\n".join(lines).strip() or self.text
         return text if len(text) <= 2 * END_OF_WHOLE else f"{text[:END_OF_WHOLE]}\n...\n{text[-END_OF_WHOLE:]}"

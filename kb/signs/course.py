@@ -67,6 +67,10 @@ def measure_slowing(view: LogView) -> Finding:
 _PREDICTED = re.compile(
     r"(?i)(?<![\w-])(?:pred(?:ict(?:ed|ion)s?)?|hyp(?:othesis)?|output|decoded|generated|hypo)\b\s*(?:\[?\d+\]?)?\s*[:=>|]+\s*(.*)$"
 )
+_REFERENCE = re.compile(
+    r"(?i)[\s|,;]+(?:ref(?:erence)?|target|label|truth|ground[ _]truth|gt|expected|actual)\b\s*[:=>|].*$"
+)
+"""What it should have been, on the same line."""
 _NOTHING = re.compile(
     r"(?i)[\s'\"\[\]()]*(?:(?:<?(?:blank|pad|unk|eps|empty)>?|\[(?:pad|unk)\]|\u2581|_|none)[\s,'\"]*)*[\s'\"\[\]()]*"
 )
@@ -74,9 +78,10 @@ _NOTHING = re.compile(
 
 def _predictions(view: LogView) -> list[tuple[int, str]]:
     return [
-        (place, found[1].strip())
+        (place, output)
         for place, line in enumerate(view.lines)
-        if (found := _PREDICTED.search(line.text, 0, MAX_SEARCHED)) and not re.match(r"[-\d.]+$", found[1].strip())
+        if (found := _PREDICTED.search(line.text, 0, MAX_SEARCHED))
+        and not re.match(r"[-\d.]+$", output := _REFERENCE.sub("", found[1]).strip())
     ]
 
 

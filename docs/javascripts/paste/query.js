@@ -6,6 +6,8 @@ import { readTracebacks } from "./traceback.js";
 
 const FRAME = /^\s*(?:File "|\^|~|at 0x)|^\s{4,}\S|^Traceback|site-packages|dist-packages/;
 const STACK = /^\s*(?:File ".*", line \d+|[\^~][\^~ ]*$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)/;
+const PREFIX =
+  /^[^\p{L}\p{N}_]{0,2}(?:\d{4}-\d\d-\d\d[T ]|\d\d\/\d\d\/\d{4} )?\d\d:\d\d:\d\d\S{0,12}[\s|:\-\]]+(?:[^\p{L}\p{N}_]?(?:INFO|DEBUG)\b[\s|:\-\]]*)?|^[^\p{L}\p{N}_]?(?:INFO|DEBUG)\b[\s|:\-\]]*/u;
 const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/;
 const PRINTED =
   /^\s*[[({<|#>$\-=*+/\\]|[=|]{2,}|\d+%\||^\s*\d|: \d|=\s*-?\d|^\s*(?:import|from|def|class|return|for|if|with)\b|\)$|;$/;
@@ -71,7 +73,7 @@ export function takeWhole({ text }, end) {
   let sourceFollows = false;
   for (const line of text.split(LINE_END)) {
     const isFrame = STACK.test(line.slice(0, MAX_FRAME));
-    if (!isFrame && !(sourceFollows && line.startsWith("    "))) lines.push(line);
+    if (!isFrame && !(sourceFollows && line.startsWith("    "))) lines.push(line.replace(PREFIX, ""));
     sourceFollows = isFrame && line.includes("File");
   }
   const whole = lines.join("\n").trim() || text;

@@ -101,6 +101,7 @@ SEEN = [
     ("loss-scale-stuck-high", epochs("iter {n} loss {a:.3f} scale {b}", a=FALLING[:5], b=[65536] * 5)),
     ("memory-grows", epochs("step {n} loss {a:.2f} mem: {b:.0f}MB", a=FALLING[:8], b=[500 + 200 * n for n in range(8)])),
     ("output-blank", epochs(PLAIN, a=FALLING[:4]) + "\nref: hello world | pred: \nref: good day | pred: <blank> <blank>\n"),
+    ("output-blank", epochs(PLAIN, a=FALLING[:4]) + "\nPrediction: <blank><blank>  Reference: w2 w3\n"),
     ("output-constant", epochs(PLAIN, a=FALLING[:4]) + "\npred: the\npred: the\npred: the\npred: the\n"),
     ("early-stopped", epochs(PLAIN, a=FALLING[:4]) + "\nEarly stopping triggered at epoch 4\n"),
     ("killed", epochs(PLAIN, a=FALLING[:4]) + "\n./run.sh: line 3: 4711 Killed  python train.py\n"),
