@@ -23,7 +23,8 @@ _STACK = re.compile(
     r'^\s*(?:File ".*", line \d+|[\^~][\^~ ]*$|\S*(?:site|dist)-packages\S*:\d+|Traceback \(most recent)'
 )
 _PREFIX = re.compile(
-    r"^\W{0,2}(?:\d{4}-\d\d-\d\d[T ]|\d\d/\d\d/\d{4} )?\d\d:\d\d:\d\d\S{0,12}[\s|:\-\]]+(?:\W?(?:INFO|DEBUG)\b[\s|:\-\]]*)?"
+    r"^\W{0,2}(?:\d{4}-\d\d-\d\d[T ]|\d\d/\d\d/\d{4} )?\d\d:\d\d:\d\d\S{0,12}[\s|:\-\]]+"
+    r"(?:\W?(?:INFO|DEBUG)\b[\s|:\-\]]*)?"
     r"|^\W?(?:INFO|DEBUG)\b[\s|:\-\]]*"
 )
 """What a logger puts before each line."""
