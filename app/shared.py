@@ -1,5 +1,6 @@
 """What all sessions share. Nothing here changes once it is made, but for the queue of runs."""
 
+import gc
 from pathlib import Path
 
 import streamlit as st
@@ -26,6 +27,8 @@ def share_matcher() -> Matcher:
     """Encoder and index, loaded once for all sessions."""
     matcher = Matcher.load(share_collection().load_readable()[0])
     matcher.diagnose("warm up")
+    gc.collect()
+    gc.freeze()  # Streamlit collects garbage after each run of a page, and would look through the whole library
     return matcher
 
 

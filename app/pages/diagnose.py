@@ -25,38 +25,45 @@ BOXES = {
 
 if "conversation" not in st.session_state:
     st.session_state.conversation = Conversation()
+    st.session_state.reply = None
     st.session_state.problem = ""
 
 
-def say(text: str, data: bytes | None = None, name: str = "") -> None:
-    """Add what somebody pasted or dropped; what cannot be read is told and changes nothing."""
+def change(conversation: Conversation) -> None:
+    """Work out the reply and keep both; where that fails, what was said before stays."""
     st.session_state.problem = ""
     try:
-        if len(text) > MAX_PASTE:
-            raise ReproError(f"the text has {len(text):,} characters; {MAX_PASTE:,} are the limit. Drop it as a file")
-        log = read_bytes(data, name) if data is not None else None
-        changed = st.session_state.conversation.say(log.text if log else text, log, name)
-        reply_to(share_matcher(), changed)
-        st.session_state.conversation = changed
+        st.session_state.reply = reply_to(share_matcher(), conversation) if conversation.turns else None
+        st.session_state.conversation = conversation
     except ReproError as error:
         st.session_state.problem = str(error)
 
 
+def say(text: str, data: bytes | None = None, name: str = "") -> None:
+    """Add what somebody pasted or dropped; what cannot be read is told and changes nothing."""
+    try:
+        if len(text) > MAX_PASTE:
+            raise ReproError(f"the text has {len(text):,} characters; {MAX_PASTE:,} are the limit. Drop it as a file")
+        log = read_bytes(data, name) if data is not None else None
+    except ReproError as error:
+        st.session_state.problem = str(error)
+    else:
+        change(st.session_state.conversation.say(log.text if log else text, log, name))
+
+
 def answer(question: Question, reaction: Reaction) -> None:
     """Add the answer to a question."""
-    st.session_state.conversation = st.session_state.conversation.answer(question, reaction)
+    change(st.session_state.conversation.answer(question, reaction))
 
 
 def take_back() -> None:
     """Leave out the last turn."""
-    st.session_state.conversation = st.session_state.conversation.take_back()
-    st.session_state.problem = ""
+    change(st.session_state.conversation.take_back())
 
 
 def start_anew() -> None:
     """Forget all turns."""
-    st.session_state.conversation = Conversation()
-    st.session_state.problem = ""
+    change(Conversation())
 
 
 # ---- draw the page ---------------------------------------------------------------------------
@@ -147,17 +154,12 @@ def show_tools(conversation: Conversation) -> None:
 
 
 def take_input() -> None:
-    """The box at the bottom: text, and files of any kind that can be read."""
-    given = st.chat_input(
-        "Paste a log or an error, or say what you see", accept_file="multiple", max_upload_size=MAX_UPLOAD_MIB
-    )
-    if not given:
-        return
+    """Add what stands in the box: text, and files of any kind that can be read."""
+    given = st.session_state.given
     if given.text.strip():
         say(given.text)
     for file in given.files:
         say("", file.getvalue(), file.name)
-    st.rerun()
 
 
 st.title("What is wrong with this run?")
@@ -165,14 +167,14 @@ conversation: Conversation = st.session_state.conversation
 if conversation.turns:
     for turn in conversation.turns:
         show_turn(turn)
-    try:
-        show_reply(reply_to(share_matcher(), conversation))
-    except ReproError as error:
-        st.error(as_text(str(error)))
+    show_reply(st.session_state.reply)
     show_tools(conversation)
 else:
     show_empty()
 if st.session_state.problem:
     st.error(as_text(st.session_state.problem))
-take_input()
+st.chat_input(
+    "Paste a log or an error, or say what you see", key="given", on_submit=take_input, accept_file="multiple",
+    max_upload_size=MAX_UPLOAD_MIB,
+)  # fmt: skip
 share_matcher()  # ready before the first paste

@@ -72,8 +72,9 @@ def _recall_answers(case: Case, query: Query) -> list[tuple[float, Evidence]]:
 
 def _find_nearest(library: Library, place: int, query: Query) -> Evidence:
     """The passage of the case that is nearest to what was written."""
-    told = np.array([passage.kind not in (PassageKind.LOG, PassageKind.VOICE) for passage in library.passages])
-    mine = np.flatnonzero((library.owners == place) & told)
+    first, after = np.searchsorted(library.owners, (place, place + 1))
+    others = (PassageKind.LOG, PassageKind.VOICE)
+    mine = [number for number in range(first, after) if library.passages[number].kind not in others]
     vectors = library.encode(query.parts()[0])
     nearest = library.passages[int(mine[int(np.argmax(library.vectors[mine] @ vectors))])]
     return Evidence(EvidenceKind.MEANING, nearest.kind.value, nearest.text)

@@ -48,7 +48,7 @@ UNTOLD = 0.3
 LEAST_YES, MOST_YES, FAR = 0.1, 0.9, 0.45
 """Chance of a yes to a symptom that is nothing like the case, and to the case's own; cosine of nothing like it."""
 
-_TOKEN = re.compile(r"[a-z_]+[a-z0-9_]*|[^\x00-\x7f]", re.I)
+_TOKEN = re.compile(r"[a-z_]+[a-z0-9_]*|[^\x00-\x7f]")
 STOP = frozenset(
     (
         "the a an and or is are was be it i my to of in on for with that this as at by not but if so do does have has"
@@ -71,7 +71,7 @@ class Library:
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:
-        """For each passage the place of its case."""
+        """For each passage the place of its case, in ascending order."""
         place = {case_id: n for n, case_id in enumerate(self.case_ids)}
         return np.array([place[passage.case_id] for passage in self.passages])
 
@@ -181,7 +181,7 @@ def load_outside() -> list[Passage]:
 
 def tokenise(text: str) -> list[str]:
     """Words for BM25, in lower case, plural and singular alike."""
-    words = [word.lower() for word in _TOKEN.findall(text)]
+    words = _TOKEN.findall(text.lower())
     return [
         word[:-1] if len(word) > 4 and word.endswith("s") and not word.endswith("ss") else word
         for word in words
@@ -264,12 +264,13 @@ def score_told(library: Library, query: Query) -> Scores:
     scores = np.zeros(len(library.case_ids))
     for sign, seen in query.told.items():
         scores += np.log(share_answering(library, sign, seen))
-    for (case_id, symptom), seen in query.recognised.items():
-        share = share_recognising(library, case_id, symptom)
-        scores += np.log(share if seen else 1 - share)
+    for (case_id, text), fits in query.recognised.items():
+        share = share_recognising(library, case_id, text)
+        scores += np.log(share if fits else 1 - share)
     return scores
 
 
+@lru_cache(maxsize=4096)
 def share_answering(library: Library, sign: str, seen: bool) -> Scores:
     """For each case the share of people who answer so when asked about a sign."""
     shares = np.full(len(library.case_ids), UNTOLD if seen else 1 - UNTOLD)
@@ -283,6 +284,7 @@ def share_answering(library: Library, sign: str, seen: bool) -> Scores:
     return shares
 
 
+@lru_cache(maxsize=4096)
 def share_telling(library: Library, sign: str) -> Scores:
     """For each case the share of its runs that tell whether a sign is there; what no run tells, few people can."""
     shares = np.full(len(library.case_ids), SELDOM_TOLD)
@@ -294,14 +296,13 @@ def share_telling(library: Library, sign: str) -> Scores:
     return shares
 
 
-def share_recognising(library: Library, case_id: str, symptom: str) -> Scores:
+@lru_cache(maxsize=4096)
+def share_recognising(library: Library, case_id: str, text: str) -> Scores:
     """For each case the share of people who say yes to a text of a case: those of near cases may do so too."""
     owner = library.case_ids.index(case_id)
-    place = next(
-        n for n in np.flatnonzero(library.owners == owner) if library.passages[int(n)].text == symptom
-    )  # fmt: skip
-    near = np.full(len(library.case_ids), -1.0)
-    np.maximum.at(near, library.owners, library.search.score(library.vectors[place : place + 1])[:, 0])
+    place = next(n for n in np.flatnonzero(library.owners == owner) if library.passages[int(n)].text == text)
+    scores = library.search.score(library.vectors[place : place + 1])[:, 0]
+    near = np.maximum.reduceat(scores, np.searchsorted(library.owners, np.arange(len(library.case_ids))))
     shares = LEAST_YES + (MOST_YES - LEAST_YES) * np.clip((near - FAR) / (1 - FAR), 0.0, 1.0)
     return np.asarray(shares)
 

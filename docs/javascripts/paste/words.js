@@ -1,15 +1,12 @@
 // BM25 over the passages, the same as bm25s computes with method "lucene", with the words of kb/match/features.py.
 
-const TOKEN = /[a-z_]+[a-z0-9_]*|[^\x00-\x7f]/giu;
+const TOKEN = /[a-z_]+[a-z0-9_]*|[^\x00-\x7f]/gu;
 const K1 = 1.5;
 const B = 0.75;
 
 /** Words in lower case, plural and singular alike. */
 export function tokenise(text, stop) {
-  return (text.match(TOKEN) ?? [])
-    .map((word) => word.toLowerCase())
-    .filter((word) => !stop.has(word))
-    .map(unifyPlural);
+  return (text.toLowerCase().match(TOKEN) ?? []).filter((word) => !stop.has(word)).map(unifyPlural);
 }
 
 function unifyPlural(word) {
