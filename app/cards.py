@@ -21,6 +21,10 @@ MARKS = {
 }
 
 
+FIX, CURVES, BUGGY, FIXED, RUN = "Fix", "Before and after", "buggy.py", "fixed.py", "Run it"
+
+
+@st.fragment
 def show_match(match: Match, log: TrainingLog | None, *, opened: bool) -> None:
     """A card: the reasons with the user's own lines; what the case says and holds is in its tabs."""
     with st.container(border=True):
@@ -34,10 +38,13 @@ def show_match(match: Match, log: TrainingLog | None, *, opened: bool) -> None:
             st.warning(f"The folder of {match.case_id} is no longer there.", icon=":material/folder_off:")
             return
         st.markdown(f"**Fix** {as_text(match.fix)}")
+        st.code(f"repro case {case.id}", language="sh")
         if opened:
             show_case_tabs(case, log)
-        else:
-            with st.expander("Why, fix, scripts, curves, run"):
+            return
+        more = st.expander("Why, fix, scripts, curves, run", key=f"more {case.id}", on_change="rerun")
+        if more.open:
+            with more:
                 show_reasons(match)
                 show_case_tabs(case, log)
 
@@ -54,16 +61,25 @@ def show_reasons(match: Match) -> None:
 
 
 def show_case_tabs(case: Case, log: TrainingLog | None) -> None:
-    """The guilty lines, both scripts, the curves and the way to run it."""
-    try:
-        fix, curves, buggy, fixed, run = st.tabs(["Fix", "Before and after", "buggy.py", "fixed.py", "Run it"])
-        fix.code(compare_scripts(case).text, language="diff")
-        with curves:
-            draw_comparison(case, recorded_lines(case), log)
-        for tab, side in ((buggy, Side.BUGGY), (fixed, Side.FIXED)):
-            tab.code(case.script(side).read_text(encoding="utf-8"), language="python", height=400)
-        with run:
-            st.code(f"repro case {case.id}", language="sh")
-            offer_run(case)
-    except (ReproError, OSError) as error:
-        st.error(as_text(str(error)))
+    """The guilty lines, both scripts, the curves and the way to run it; only what is open is made."""
+    tabs = st.tabs([FIX, CURVES, BUGGY, FIXED, RUN], key=f"tabs {case.id}", on_change="rerun")
+    for name, tab in zip((FIX, CURVES, BUGGY, FIXED, RUN), tabs, strict=True):
+        if tab.open:
+            with tab:
+                try:
+                    show_tab(name, case, log)
+                except (ReproError, OSError) as error:
+                    st.error(as_text(str(error)))
+
+
+def show_tab(name: str, case: Case, log: TrainingLog | None) -> None:
+    """What stands in one tab."""
+    if name == FIX:
+        st.code(compare_scripts(case).text, language="diff")
+    elif name == CURVES:
+        draw_comparison(case, recorded_lines(case), log)
+    elif name == RUN:
+        offer_run(case)
+    else:
+        side = Side.BUGGY if name == BUGGY else Side.FIXED
+        st.code(case.script(side).read_text(encoding="utf-8"), language="python", height=400)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.cards import RUN
 from app.words import as_text, excerpt
 from kb.read import read_text
 from kb.read.log import LogLine
@@ -113,26 +115,32 @@ def test_a_text_over_the_limit_is_refused(page: AppTest) -> None:
 # ---- run it ----------------------------------------------------------------------------------
 
 
-def test_running_a_case_ends_at_its_verdict(page: AppTest) -> None:
+def open_run_tab(page: AppTest) -> None:
     page.query_params["case"] = "gait-transpose"
+    page.session_state["tabs gait-transpose"] = RUN
     page.run()
+
+
+def test_running_a_case_ends_at_its_verdict(page: AppTest) -> None:
+    open_run_tab(page)
     button(page, "Run before and after").click().run()
     run = page.session_state["runs"]["gait-transpose"]
     while not run.ended:
         run.watch()
+        time.sleep(0.05)
     page.run()
     assert not page.exception
     assert page.success[0].value.startswith("Reproduced on seed 0")
 
 
 def test_cancelled_run_is_told(page: AppTest) -> None:
-    page.query_params["case"] = "gait-transpose"
-    page.run()
+    open_run_tab(page)
     button(page, "Run before and after").click().run()
     button(page, "Cancel").click().run()
     run = page.session_state["runs"]["gait-transpose"]
     while not run.ended:
         run.watch()
+        time.sleep(0.05)
     page.run()
     assert not page.exception
     assert "The run was cancelled." in texts(page)
