@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from kb.read.log import Series, TrainingLog
-from kb.read.names import understand_key
+from kb.read.names import understand_key, write_name
 from repro.case import Case, Side
 from repro.curves import extract_curve
 from repro.errors import ReproError
@@ -90,10 +90,12 @@ def choose_series(case: Case, log: TrainingLog) -> Series | None:
     if case.curve is None:
         return None
     name = understand_key(case.curve.name.replace(" ", "_"))
+    words = write_name(case.curve.name).split("_")  # such as `validation WER in percent`
     many = [one for one in log.series.values() if len(one) > 1]
-    same = (one for one in many if one.base == name.base and (not name.split or one.split == name.split))
-    losses = (one for key in ("train_loss", "val_loss") for one in many if one.name == key)
-    return next(same, None) or next(losses, None)
+    same = [one for one in many if one.base in (name.base, *words)]
+    fitting = [one for one in same if not name.split or one.split == name.split]
+    losses = [one for key in ("train_loss", "val_loss") for one in many if one.name == key]
+    return next(iter((*fitting, *same, *losses)), None)
 
 
 def describe(values: Sequence[float]) -> str:

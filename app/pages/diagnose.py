@@ -16,6 +16,7 @@ from repro.errors import ReproError
 from repro.serve import MAX_UPLOAD_MIB
 
 SHOWN_CHARACTERS = 20_000
+LIKELY = 0.2  # probability from which the first card shows all that it has
 MANY_LINES, LONG_TEXT = 12, 240  # a text of more lines scrolls in a box of this height, in pixels
 BOXES = {
     Verdict.MATCH: st.success, Verdict.UNSURE: st.info, Verdict.HEALTHY: st.success, Verdict.NONE: st.warning,
@@ -101,12 +102,12 @@ def show_reply(reply: Reply) -> None:
         BOXES[reply.diagnosis.verdict](as_text(reply.diagnosis.sentence))
         if reply.diagnosis.advice:
             st.markdown(as_text(reply.diagnosis.advice))
-        log = reply.query.log if reply.query.log.count else None
-        for number, match in enumerate(reply.diagnosis.matches):
-            show_match(match, log, opened=number == 0)
-        st.caption(f"None of these: {reply.diagnosis.none:.0%}")
         if reply.diagnosis.question and not reply.settled:
             ask(reply.diagnosis.question, vague=reply.vague)
+        log = reply.query.log if reply.query.log.count else None
+        for number, match in enumerate(reply.diagnosis.matches):
+            show_match(match, log, opened=number == 0 and match.probability >= LIKELY)
+        st.caption(f"None of these: {reply.diagnosis.none:.0%}")
 
 
 def show_understood(reply: Reply) -> None:

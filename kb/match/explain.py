@@ -35,9 +35,9 @@ def explain_match(
 
 
 def find_fix(case: Case) -> str:
-    """The first sentence of a case's fix."""
+    """The first sentence of a case's fix; a colon in front of what the page shows next becomes its end."""
     section = split_sections(case.readme.read_text(encoding="utf-8"))[SECTIONS[2]]
-    return re.split(r"(?<=[.!?]) ", next(iter(cut_prose(section)), ""))[0]
+    return re.sub(r":$", ".", re.split(r"(?<=[.!?]) ", next(iter(cut_prose(section)), ""))[0])
 
 
 def _weigh_signs(library: Library, place: int, query: Query) -> list[tuple[float, Evidence]]:

@@ -11,10 +11,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.cards import RUN
+from app.charts import choose_series
 from app.words import as_text, excerpt
 from kb.read import read_text
 from kb.read.log import LogLine
-from repro.collection import CASES_VARIABLE, find_examples, shipped_folder
+from repro.collection import CASES_VARIABLE, find_collection, find_examples, shipped_folder
 
 MAIN = shipped_folder().parent / "app" / "main.py"
 HOSTILE = "<script>alert(1)</script> **bold** $x$ :red[y] loss is nan"
@@ -226,3 +227,10 @@ def test_excerpt_marks_lines_and_shows_what_is_around() -> None:
     log = read_text("\n".join(f"epoch {n} loss {n}.5" for n in range(1, 20)))
     text = excerpt(log, [LogLine(3, ""), LogLine(10, "")])
     assert [row.split()[0] for row in text.splitlines()] == ["2", "▶", "4", "…", "9", "▶", "11"]
+
+
+def test_the_users_own_curve_is_of_the_same_quantity() -> None:
+    log = read_text((shipped_folder().parent / "examples" / "wer-stays-at-100.log").read_text(encoding="utf-8"))
+    own = choose_series(find_collection().load("sign-vocab-blank"), log)
+    assert own is not None
+    assert own.name == "wer"
