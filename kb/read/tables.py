@@ -10,6 +10,13 @@ from kb.read.numbers import NUMBER, is_whole, parse_number
 
 _NUMBER = re.compile(rf"({NUMBER})\s?%?")
 _COUNTED = re.compile(r"(\d+)/(\d+)")
+_SENTENCE = frozenset(
+    (
+        "a an and are but do does don't doesn't during each every for how i in is it my not of on or same stays that "
+        "the this to was were when while why with"
+    ).split()
+)
+"""Words of a sentence that names metrics, and of no heading."""
 _BLANK = frozenset({"", "-", "--", "n/a", "none", "no log", "na"})
 _RULE = re.compile(r"[\s|+\-=:\u2500-\u257f#]+")
 _NAME = re.compile(r"[^\W\d_][^|=:]{0,40}|#")
@@ -52,6 +59,8 @@ def find_header(text: str) -> Header | None:
         if not all(_NAME.fullmatch(cell) or cell in ("", "#") for cell in cells):
             continue
         if separator == "," and any(" " in cell.strip() for cell in cells):
+            continue
+        if separator == " " and not _SENTENCE.isdisjoint(cell.lower() for cell in cells):
             continue
         named = [cell for cell in cells if cell]
         if separator == "|" and len(named) >= 2 and all(find_split(cell) for cell in named):

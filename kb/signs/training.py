@@ -180,7 +180,9 @@ def _norms(view: LogView) -> list[Curve]:
 )
 def measure_grad_zero(view: LogView) -> Finding:
     norms = _norms(view)
-    none_lines = view.lines_with(r"grad\w*[^\n]{0,40}\b(?:0(?:\.0+)?(?:e[+-]?\d+)?)\s*(?:$|[,;|)\]])")
+    none_lines = view.lines_with(
+        r"(?<![a-zA-Z])grad\w*[^\n]{0,40}(?<![\w.])(?:0(?:\.0+)?(?:e[+-]?\d+)?)\s*(?:$|[,;|)\]])"
+    )
     if not norms:
         return view.seen("gradient printed as 0", lines=none_lines) if none_lines else UNKNOWN
     for curve in norms:

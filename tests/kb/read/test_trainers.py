@@ -87,3 +87,10 @@ def test_equal_lines_below_different_headings_are_different_records() -> None:
 def test_signs_that_are_not_there(sign: str, line: str) -> None:
     findings = measure_signs(read_text(f"epoch 1 loss 0.9 val loss 0.8\n{line}\nepoch 2 loss 0.8 val loss 0.7\n"))
     assert findings[sign].answer is not Answer.SEEN
+
+
+def test_a_sentence_above_a_log_is_no_heading() -> None:
+    bars = "".join(f"Epoch {n}/9\n99/99 [====] - 9s - loss: 5.7{n}78 - acc: 0.6446\n" for n in range(1, 5))
+    log = read_text("loss and acc don't change during each epoch\n" + bars)
+    assert log.count == 4
+    assert list(log.series["train_acc"].values) == [0.6446] * 4
