@@ -2,8 +2,9 @@
 
     python -m kb.index           write the index that is shipped (`make index`)
 
-On disk are an array without pickle and a manifest. They are used only when the manifest names exactly the passages and
-the encoder at hand; anything else, a cut or changed file included, means that the vectors are computed again.
+On disk are an array without pickle, of two bytes a number, which is as exact as a ranking needs, and a manifest. They
+are used only when the manifest names exactly the passages and the encoder at hand; anything else, a cut or changed file
+included, means that the vectors are computed again.
 """
 
 import json
@@ -20,6 +21,7 @@ from kb.encoder import Encoder, Vectors, load_encoder
 from kb.passages import Passage, digest_passages
 
 SHIPPED = Path(__file__).parent / "data" / "index"
+STORED = np.float16
 VECTORS, MANIFEST = "vectors.npy", "manifest.json"
 
 
@@ -44,7 +46,7 @@ def load_vectors(passages: Sequence[Passage], encoder: Encoder) -> Vectors:
         vectors = read_vectors(folder, wanted)
         if vectors is not None:
             return vectors
-    vectors = encoder.encode([passage.text for passage in passages])
+    vectors = encoder.encode([passage.text for passage in passages]).astype(STORED).astype(np.float32)
     with suppress(OSError):  # a full disk or a read-only home costs time, not the answer
         write_vectors(folder, wanted, vectors)
     return vectors
@@ -55,11 +57,12 @@ def read_vectors(folder: Path, wanted: Manifest) -> Vectors | None:
     try:
         if (folder / MANIFEST).read_text(encoding="utf-8") != wanted.to_json():
             return None
-        vectors: Vectors = np.load(folder / VECTORS, allow_pickle=False)
+        stored = np.load(folder / VECTORS, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    if vectors.shape != wanted.shape or vectors.dtype != np.float32 or not np.isfinite(vectors).all():
+    if stored.shape != wanted.shape or stored.dtype != STORED or not np.isfinite(stored).all():
         return None
+    vectors: Vectors = stored.astype(np.float32)
     return vectors
 
 
@@ -72,7 +75,7 @@ def write_vectors(folder: Path, manifest: Manifest, vectors: Vectors) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".index-", ignore_cleanup_errors=True) as aside:
         made = Path(aside) / "made"
         made.mkdir()
-        np.save(made / VECTORS, vectors, allow_pickle=False)
+        np.save(made / VECTORS, vectors.astype(STORED), allow_pickle=False)
         (made / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         if folder.exists():
             with suppress(OSError):

@@ -86,11 +86,10 @@ def _find_normal(library: Library, query: Query, fused: Scores) -> NormalAnswer 
     With a log it must show a sign that the answer speaks of. Where the answer explains all that stands out in the log,
     it may lie further behind.
     """
-    answers = load_answers()
+    answers, seen = load_answers(), set(query.seen)
     places = [place for place, name in enumerate(library.case_ids) if name.startswith(PREFIX)]
     for place in sorted(places, key=lambda place: -fused[place]):
         answer = answers[library.case_ids[place].removeprefix(PREFIX)]
-        seen = set(query.seen)
         if seen & set(answer.absent):
             continue
         if explains(library, answer, query):

@@ -64,7 +64,7 @@ def test_a_text_has_one_vector_whatever_is_beside_it(encoder: Encoder) -> None:
 def test_near_in_meaning_is_near(encoder: Encoder) -> None:
     same, again, other = encoder.encode(TEXTS[:3])
     assert same @ again > 0.5
-    assert same @ again > same @ other + 0.25
+    assert same @ other < 0.3
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_right_case_is_among_the_first(matcher: Matcher, case_id: str, text: str
 def test_none_of_the_cases(matcher: Matcher, text: str) -> None:
     diagnosis = matcher.diagnose(text)
     assert diagnosis.verdict is Verdict.NONE
-    assert diagnosis.none > 0.4
+    assert diagnosis.none > 0.5
 
 
 def test_signs_carry_a_log_without_words(matcher: Matcher) -> None:
@@ -177,16 +177,16 @@ def test_bench_takes_evidence_and_cases_away(matcher: Matcher) -> None:
         f"without {kind}" for kind in ("meaning", "whole", "voices", "words", "signs")
     ]
     assert min(score.mrr for score in report.without) < report.ways[0].mrr
-    assert report.left_out > 0.6
+    assert report.left_out > 0.7
 
 
 def test_own_queries_find_their_cases(matcher: Matcher) -> None:
     """In many voices, none of which wrote the cases; a quarter of them here, all of them in `repro bench match`."""
     report = score_questions(matcher, load_questions(Path(__file__).parent / "queries.jsonl")[1::4])
     own, *peers = report.ways
-    assert own.top1 >= 0.6
-    assert own.top3 >= 0.75
-    assert own.auroc >= 0.8
+    assert own.top1 >= 0.75
+    assert own.top3 >= 0.87
+    assert own.auroc >= 0.9
     assert own.top1 > max(peer.top1 for peer in peers)
 
 
