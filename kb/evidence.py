@@ -131,7 +131,7 @@ def _pack(signs: Mapping[str, Counts], runs: int) -> dict[str, object]:
 
 def _unpack(packed: Mapping[str, Any], runs: int) -> dict[str, Counts]:
     shown = {sign: Counts(seen, no, runs - seen - no) for sign, (seen, no) in packed["shown"].items()}
-    return shown | {sign: Counts(not_seen=runs) for sign in packed["never"]}
+    return dict.fromkeys(packed["never"], Counts(not_seen=runs)) | shown
 
 
 def load_evidence(path: Path = TABLE) -> dict[str, CaseEvidence]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from kb import words
 from kb.encoder import Vectors, load_encoder
 from kb.encoder.card import MODEL, TOKENIZER
 from kb.encoder.onnx_encoder import SHIPPED_MODEL
@@ -59,7 +60,7 @@ def write_paste_data(docs: Path) -> PasteData:
     folder.mkdir(parents=True)
     cases = find_collection().load_all()
     library = features.make_library(cases, load_encoder("shipped"))
-    (folder / VECTORS).write_bytes(pack_vectors(library.vectors))
+    (folder / VECTORS).write_bytes(pack_vectors(library.index.vectors))
     for name in (MODEL, TOKENIZER):
         shutil.copyfile(SHIPPED_MODEL / name, folder / name)
     paths = [folder / VECTORS, folder / MODEL, folder / TOKENIZER, *(docs / RUNTIME / name for name in RUNTIME_FILES)]
@@ -94,7 +95,7 @@ def make_library_data(cases: Sequence[Case], library: features.Library, files: M
         ],
         "weights": make_weights(),
         "limits": make_limits(),
-        "dimension": library.vectors.shape[1],
+        "dimension": library.index.vectors.shape[1],
         "files": files,
     }
 
@@ -122,7 +123,7 @@ def make_limits() -> dict[str, Any]:
         "pooled": features.POOLED,
         "pooledVoices": features.POOLED_VOICES,
         "errorKnown": features.ERROR_KNOWN,
-        "stop": sorted(features.STOP),
+        "stop": sorted(words.STOP),
         "fewWords": fusion.FEW_WORDS,
         "sure": matcher.SURE,
         "noneOfThese": matcher.NONE_OF_THESE,

@@ -39,6 +39,9 @@ class Encoder(Protocol):
     def dimension(self) -> int:
         """Length of a row."""
 
+    def prepare(self) -> None:
+        """Begin to load what the first text needs, beside what else is done. It raises nothing: the first text does."""
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One row of length 1 for each text.
 

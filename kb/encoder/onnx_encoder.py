@@ -1,6 +1,8 @@
 """The encoder that ships: an ONNX model with int8 weights, run without torch."""
 
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +32,8 @@ class OnnxEncoder:
         """
         self._folder = folder
         self._threads = threads
+        self._loading = threading.Lock()
+        self._parts: tuple[Tokenizer, InferenceSession] | None = None
 
     @property
     def name(self) -> str:
@@ -52,13 +56,26 @@ class OnnxEncoder:
         # One text a run: int8 activations are scaled by the largest of the whole batch, so that in a batch a text's
         # vector would depend on its neighbours and its padding. On one processor a batch is hardly faster.
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        tokenizer, session = self._load()
         for row, text in enumerate(texts):
-            tokens = self._tokenizer.encode(clean_text(text)).ids
-            (vectors[row],) = self._session.run(None, {"input_ids": np.array([tokens], dtype=np.int64)})[0]
+            tokens = tokenizer.encode(clean_text(text)).ids
+            (vectors[row],) = session.run(None, {"input_ids": np.array([tokens], dtype=np.int64)})[0]
         return vectors
 
-    @cached_property
-    def _tokenizer(self) -> "Tokenizer":
+    def prepare(self) -> None:
+        def load() -> None:
+            with suppress(EncoderError):  # the first text raises it again
+                self._load()
+
+        threading.Thread(target=load).start()
+
+    def _load(self) -> "tuple[Tokenizer, InferenceSession]":
+        with self._loading:
+            if self._parts is None:
+                self._parts = self._read_tokenizer(), self._read_session()
+            return self._parts
+
+    def _read_tokenizer(self) -> "Tokenizer":
         data = read_checked(self._folder, TOKENIZER, self.card)
         try:
             from tokenizers import Tokenizer
@@ -70,8 +87,7 @@ class OnnxEncoder:
         tokenizer.enable_truncation(self.card.max_tokens)
         return tokenizer
 
-    @cached_property
-    def _session(self) -> "InferenceSession":
+    def _read_session(self) -> "InferenceSession":
         data = read_checked(self._folder, MODEL, self.card)
         try:
             import onnxruntime

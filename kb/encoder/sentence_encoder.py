@@ -41,6 +41,9 @@ class SentenceTransformerEncoder:
     def dimension(self) -> int:
         return int(self.encode(["dimension"]).shape[1])
 
+    def prepare(self) -> None:
+        """Nothing: importing torch holds up all else, in the background too."""
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)

@@ -224,12 +224,12 @@ class _DensePeer:
         self._inside = library.owners < library.inside
         self._owners = library.owners[self._inside]
         texts = [passage.text for passage, inside in zip(library.passages, self._inside, strict=True) if inside]
-        self._vectors = self._encoder.encode(texts) if encoder else library.vectors[self._inside]
+        self._vectors = self._encoder.encode(texts) if encoder else library.index.vectors[self._inside]
 
     def search(self, text: str) -> dict[str, Scores]:
-        from kb.match.features import tokenise
+        from kb.words import tokenise
 
-        words = np.asarray(self._library.words.get_scores(tokenise(text) or ["nothing"]), dtype=np.float64)
+        words = self._library.index.words.score(tokenise(text))
         dense = np.asarray(self._vectors @ self._encoder.encode([text])[0], dtype=np.float64)
         both = [self._best(words[self._inside]), self._best(dense)]
         fused = np.sum([1 / (RANK_OFFSET + np.argsort(np.argsort(-scores))) for scores in both], axis=0)

@@ -76,5 +76,5 @@ def _find_nearest(library: Library, place: int, query: Query) -> Evidence:
     others = (PassageKind.LOG, PassageKind.VOICE)
     mine = [number for number in range(first, after) if library.passages[number].kind not in others]
     vectors = library.encode(query.parts()[0])
-    nearest = library.passages[int(mine[int(np.argmax(library.vectors[mine] @ vectors))])]
+    nearest = library.passages[int(mine[int(np.argmax(library.index.vectors[mine] @ vectors))])]
     return Evidence(EvidenceKind.MEANING, nearest.kind.value, nearest.text)

@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kb.encoder import Encoder, Vectors
 from kb.evidence import CaseEvidence, Counts, load_evidence
-from kb.index import load_vectors
+from kb.index import Index, load_index
 from kb.match.query import Query, normalise_message
 from kb.normal import PREFIX, load_answers
 from kb.passages import Passage, PassageKind, make_passages
 from kb.search import PassageSearch, make_search
 from kb.signs import Answer
+from kb.words import tokenise
 from repro.case import Case, Side
 
 Scores = NDArray[np.float64]
@@ -48,20 +48,13 @@ UNTOLD = 0.3
 LEAST_YES, MOST_YES, FAR = 0.1, 0.9, 0.45
 """Chance of a yes to a symptom that is nothing like the case, and to the case's own; cosine of nothing like it."""
 
-_TOKEN = re.compile(r"[a-z_]+[a-z0-9_]*|[^\x00-\x7f]")
-STOP = frozenset(
-    (
-        "the a an and or is are was be it i my to of in on for with that this as at by not but if so do does have has"
-    ).split()
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Library:
     """The cases as they are searched."""
 
     passages: Sequence[Passage]
-    vectors: Vectors
+    index: Index
     evidence: Mapping[str, CaseEvidence]
     encoder: Encoder
     case_ids: Sequence[str] = field(default=())
@@ -89,16 +82,7 @@ class Library:
     @cached_property
     def search(self) -> PassageSearch:
         """The search by meaning."""
-        return make_search(self.vectors)
-
-    @cached_property
-    def words(self) -> Any:
-        """BM25 over the passages; the library has no types."""
-        import bm25s
-
-        retriever = bm25s.BM25(method="lucene")
-        retriever.index([tokenise(passage.text) for passage in self.passages], show_progress=False)
-        return retriever
+        return make_search(self.index.vectors)
 
     @cached_property
     def messages(self) -> list[tuple[int, frozenset[str]]]:
@@ -158,7 +142,7 @@ def make_library(cases: Sequence[Case], encoder: Encoder) -> Library:
     """The cases and what lies outside of them, ready to be searched."""
     passages = gather_passages(cases)
     case_ids = list(dict.fromkeys(passage.case_id for passage in passages))
-    return Library(passages, load_vectors(passages, encoder), load_evidence(), encoder, case_ids, len(cases))
+    return Library(passages, load_index(passages, encoder), load_evidence(), encoder, case_ids, len(cases))
 
 
 def gather_passages(cases: Sequence[Case]) -> list[Passage]:
@@ -177,16 +161,6 @@ def load_outside() -> list[Passage]:
         passages += [Passage(topic, PassageKind.SYMPTOM, text) for text in row["texts"]]
         passages += [Passage(topic, PassageKind.ERROR, text) for text in row.get("errors", ())]
     return passages
-
-
-def tokenise(text: str) -> list[str]:
-    """Words for BM25, in lower case, plural and singular alike."""
-    words = _TOKEN.findall(text.lower())
-    return [
-        word[:-1] if len(word) > 4 and word.endswith("s") and not word.endswith("ss") else word
-        for word in words
-        if word not in STOP
-    ]
 
 
 def pool(scores: Scores, owners: NDArray[np.int64], count: int, best_of: int = POOLED) -> Scores:
@@ -228,8 +202,9 @@ def score_words(library: Library, query: Query) -> Scores:
     tokens = tokenise(" ".join(query.parts()))
     if not tokens:
         return np.zeros(len(library.case_ids))
-    scores = np.asarray(library.words.get_scores(tokens), dtype=np.float64)
-    return pool(scores, library.owners, len(library.case_ids)) / math.sqrt(len(set(tokens)) + 1)
+    return pool(library.index.words.score(tokens), library.owners, len(library.case_ids)) / math.sqrt(
+        len(set(tokens)) + 1
+    )
 
 
 def score_error(library: Library, query: Query) -> Scores:
@@ -301,7 +276,7 @@ def share_recognising(library: Library, case_id: str, text: str) -> Scores:
     """For each case the share of people who say yes to a text of a case: those of near cases may do so too."""
     owner = library.case_ids.index(case_id)
     place = next(n for n in np.flatnonzero(library.owners == owner) if library.passages[int(n)].text == text)
-    scores = library.search.score(library.vectors[place : place + 1])[:, 0]
+    scores = library.search.score(library.index.vectors[place : place + 1])[:, 0]
     near = np.maximum.reduceat(scores, np.searchsorted(library.owners, np.arange(len(library.case_ids))))
     shares = LEAST_YES + (MOST_YES - LEAST_YES) * np.clip((near - FAR) / (1 - FAR), 0.0, 1.0)
     return np.asarray(shares)

@@ -98,6 +98,10 @@ def match(
         raise click.UsageError("give a FILE, - for standard input, or --text with what you see")
     if run_first and as_json:
         raise click.UsageError("--run shows a run to people; with --json give the first case to repro case ID --json")
+    from kb.encoder import load_encoder
+
+    reader = load_encoder(encoder)
+    reader.prepare()
     log = _read_log(file) if file else None
     from kb.match import Matcher
     from kb.match.query import join_queries, make_query
@@ -105,7 +109,7 @@ def match(
     queries = [make_query(text)] if text is not None else []
     if log:
         queries.append(make_query(log.text, log))
-    matcher = Matcher.load(load_cases(open_collection(context, *further)), encoder)
+    matcher = Matcher(load_cases(open_collection(context, *further)), reader)
     diagnosis = matcher.diagnose_query(join_queries(queries), top)
     if as_json:
         print_json(diagnosis.to_json())

@@ -3,17 +3,20 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import bm25s
 import numpy as np
 import pytest
 
 from kb.encoder import load_encoder
 from kb.errors import LogError
 from kb.evaluate.matching import Question, load_questions, measure_auroc, measure_calibration, score_questions
-from kb.index import Manifest, load_vectors, read_vectors, write_vectors
+from kb.index import Index, Manifest, load_index, read_index, write_index
 from kb.match import Diagnosis, EvidenceKind, Matcher, Verdict
 from kb.passages import Passage, PassageKind
+from kb.words import index_words, read_words, tokenise
 from repro.collection import find_collection
 
 Repro = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -103,29 +106,56 @@ PASSAGES = [Passage("a-b", PassageKind.SYMPTOM, "the loss is flat"), Passage("a-
 
 
 def test_index_on_disk_is_used_only_when_it_fits(tmp_path: Path) -> None:
-    vectors = np.eye(2, 8, dtype=np.float32)
-    manifest = Manifest("p", "e", (2, 8))
-    write_vectors(tmp_path / "index", manifest, vectors)
-    read = read_vectors(tmp_path / "index", manifest)
+    index = Index(np.eye(2, 8, dtype=np.float32), index_words([passage.text for passage in PASSAGES]))
+    manifest = Manifest("p", "w", "e", (2, 8))
+    write_index(tmp_path / "index", manifest, index)
+    read = read_index(tmp_path / "index", manifest)
     assert read is not None
-    assert (read == vectors).all()
-    assert read_vectors(tmp_path / "index", Manifest("other", "e", (2, 8))) is None
-    (tmp_path / "index" / "vectors.npy").write_bytes(b"cut")
-    assert read_vectors(tmp_path / "index", manifest) is None
+    assert (read.vectors == index.vectors).all()
+    assert (read.words.score(["loss", "flat", "step"]) == index.words.score(["loss", "flat", "step"])).all()
+    assert read_index(tmp_path / "index", replace(manifest, passages="other")) is None
+    assert read_index(tmp_path / "index", replace(manifest, words="other")) is None
+
+
+@pytest.mark.parametrize("name", ["vectors.npy", "words.npz", "manifest.json"])
+@pytest.mark.parametrize("left", [0, 1, 50, -1])
+def test_cut_index_is_not_used(name: str, left: int, tmp_path: Path) -> None:
+    manifest = Manifest("p", "w", "e", (2, 8))
+    index = Index(np.eye(2, 8, dtype=np.float32), index_words([passage.text for passage in PASSAGES]))
+    write_index(tmp_path / "index", manifest, index)
+    whole = (tmp_path / "index" / name).read_bytes()
+    (tmp_path / "index" / name).write_bytes(whole[:left])
+    assert read_index(tmp_path / "index", manifest) is None
+
+
+def test_words_of_other_passages_are_not_used(tmp_path: Path) -> None:
+    index_words(["the loss is flat", "no step", "nan"]).write(tmp_path / "words.npz")
+    assert read_words(tmp_path / "words.npz", 2) is None
+
+
+def test_words_are_scored_as_bm25s_does() -> None:
+    texts = ["the loss is flat, the loss is nan", "losses and the step", "", "损失 不 下降"]
+    words = tokenise("why is my loss flat, flat? 损失 zebra")
+    retriever = bm25s.BM25(method="lucene")
+    retriever.index([tokenise(text) for text in texts], show_progress=False)
+    known = [word for word in words if word in retriever.vocab_dict]
+    assert index_words(texts).score(words) == pytest.approx(retriever.get_scores(known), rel=1e-3)
 
 
 def test_stale_index_is_made_anew_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     encoder = load_encoder()
-    first = load_vectors(PASSAGES, encoder)
+    first = load_index(PASSAGES, encoder)
     assert len(list(tmp_path.rglob("vectors.npy"))) == 1
-    assert (load_vectors(PASSAGES, encoder) == first).all()
+    again = load_index(PASSAGES, encoder)
+    assert (again.vectors == first.vectors).all()
+    assert (again.words.score(["flat"]) == first.words.score(["flat"])).all()
 
 
 def test_shipped_index_is_fresh(matcher: Matcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert len(matcher.library.vectors) == len(matcher.library.passages)
-    load_vectors(matcher.library.passages, matcher.encoder)
+    assert len(matcher.library.index.vectors) == len(matcher.library.passages)
+    load_index(matcher.library.passages, matcher.encoder)
     assert not list(tmp_path.rglob("*.npy")), "run `make index`"
 
 
