@@ -15,7 +15,7 @@ MAX_LINES = 2_000
 """Lines at each end of a log in which a person's own words are looked for."""
 MAX_PROSE = 4_000
 """Characters of what a person wrote that are looked at."""
-END_OF_WHOLE = 700
+END_OF_WHOLE = 500
 """Characters of each end of a paste that are compared as one text: about what the encoder reads."""
 
 _FRAME = re.compile(r'^\s*(?:File "|\^|~|at 0x)|^\s{4,}\S|^Traceback|site-packages|dist-packages')
@@ -34,6 +34,8 @@ _PRINTED = re.compile(
 )
 _TOLD = re.compile(r"[^\W\d_]\w|\w[^\W\d_]|[^\x00-\x7f]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_ANY_NUMBER = re.compile(r"[-+]?\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?", re.I)
+_BAR = re.compile(r"[=>.#█▏▎▍▌▋▊▉ \-]{6,}|\s{2,}")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?", re.I)
 
 
@@ -67,7 +69,10 @@ class Query:
 
     @cached_property
     def whole(self) -> str:
-        """The paste as one text: without the frames of a traceback, of a long one the beginning and the end."""
+        """The paste as one text: without the frames of a traceback and the middle of a log.
+
+        Of lines that differ in their numbers only the first and the last stay; of a long text, both ends.
+        """
         lines: list[str] = []
         source_follows = False
         for line in self.text.splitlines():
@@ -77,7 +82,7 @@ class Query:
             if not (source_follows and line.startswith("    ")):
                 lines.append(_PREFIX.sub("", line))
             source_follows = False
-        text = "\n".join(lines).strip() or self.text
+        text = "\n".join(_thin_out(lines)).strip() or self.text
         return text if len(text) <= 2 * END_OF_WHOLE else f"{text[:END_OF_WHOLE]}\n...\n{text[-END_OF_WHOLE:]}"
 
     def parts(self) -> list[str]:
@@ -146,6 +151,16 @@ def tell_sign(query: Query, sign: str, seen: bool) -> Query:
 def tell_text(query: Query, case_id: str, text: str, fits: bool) -> Query:
     """The query with a person's answer whether a symptom or the cause of a case is theirs."""
     return replace(query, recognised={**query.recognised, (case_id, text): fits})
+
+
+def _thin_out(lines: Sequence[str]) -> list[str]:
+    """The lines without those that stand between the first and the last one of their kind, and without drawn bars."""
+    bare = [_BAR.sub(" ", line) for line in lines]
+    places: dict[str, list[int]] = {}
+    for place, line in enumerate(bare):
+        places.setdefault(_ANY_NUMBER.sub("0", line).strip(), []).append(place)
+    kept = {place for of_kind in places.values() for place in (of_kind[0], of_kind[-1])}
+    return [line for place, line in enumerate(bare) if place in kept]
 
 
 def _find_error(log: TrainingLog) -> str:

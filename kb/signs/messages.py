@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from kb.signs.sign import NOT_SEEN, UNKNOWN, Family, Finding, sign
-from kb.signs.view import LogView
+from kb.signs.view import MAX_SEARCHED, LogView
 
 MESSAGE = Family.MESSAGE
 
@@ -115,9 +115,9 @@ def _make_error_measure(pattern: str) -> Callable[[LogView], Finding]:
             if search.search(text):
                 line = view.line(error.line)
                 return view.seen(str(error)[:200], lines=[line] if line else [])
-        lines = view.lines_with(pattern, 1)
-        if lines:
-            return view.seen(lines[0].text.strip()[:200], lines=lines)
+        for line in view.kinds:
+            if search.search(line.text, 0, MAX_SEARCHED):
+                return view.seen(line.text.strip()[:200], lines=[line])
         return NOT_SEEN if len(view.lines) > 1 or error is not None else UNKNOWN
 
     return measure

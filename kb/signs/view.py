@@ -26,6 +26,7 @@ _NO_LOSS = re.compile(
     r"|psnr|ssim|bleu|perplexity|time|mem|d_|g_|loss|len|rew"
 )
 _OF_A_PLAYER = re.compile(r"(?:^|_)(?:d|g|disc|gen|discriminator|generator|errd|errg)(?:_|$)")
+_DIGITS = re.compile(r"\d[\d.,]*(?:e[-+]?\d+)?", re.I)
 _ACCURACY = re.compile(r"acc|accuracy.*|acc_?\d*|.*_acc|top_?1|rank_?1|acc_1|precision_1")
 
 
@@ -206,6 +207,14 @@ class LogView:
     @cached_property
     def text(self) -> str:
         return "\n".join(line.text[:MAX_SEARCHED] for line in self.lines)
+
+    @cached_property
+    def kinds(self) -> Sequence[LogLine]:
+        """The first of all lines that differ in their numbers only: what a message says stands there too."""
+        first: dict[str, LogLine] = {}
+        for line in self.lines:
+            first.setdefault(_DIGITS.sub("0", line.text[:MAX_SEARCHED]), line)
+        return list(first.values())
 
     def lines_with(self, pattern: str, limit: int = 3, flags: int = re.I) -> list[LogLine]:
         """The first lines that a pattern is found in."""

@@ -15,6 +15,8 @@ const TOLD =
   /[\p{L}\p{Nl}\p{No}][\p{L}\p{N}_]|[\p{L}\p{N}_][\p{L}\p{Nl}\p{No}]|[^\x00-\x7f]/u;
 const WORDS = /[\p{L}\p{Nl}\p{No}]{2,}/gu;
 const NUMBERS = /(?<![\p{L}\p{N}_.])[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?%?|\.\d+|nan|inf)(?![\p{L}\p{N}_])/giu;
+const ANY_NUMBER = /[-+]?\p{Nd}+(?:[.,:]\p{Nd}+)*(?:e[-+]?\p{Nd}+)?/giu;
+const BAR = /[=>.#█▏▎▍▌▋▊▉ -]{6,}|\s{2,}/gu;
 const CLOCK = /\d{4}-\d\d-\d\d[T ]?|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?/g;
 const WIDE = /[^\x00-\x7f]/g;
 const LETTERS_A_NUMBER = 12;
@@ -67,7 +69,19 @@ export function listParts(query) {
   return saying.length ? saying : [takeStart(query.text, LONGEST_PART)];
 }
 
-/** The paste as one text: without the frames of a traceback, of a long one the beginning and the end. */
+/** The lines without those between the first and the last one of their kind, and without drawn bars. */
+function thinOut(lines) {
+  const bare = lines.map((line) => line.replace(BAR, " "));
+  const ends = new Map();
+  bare.forEach((line, place) => {
+    const kind = line.replace(ANY_NUMBER, "0").trim();
+    ends.set(kind, [ends.get(kind)?.[0] ?? place, place]);
+  });
+  const kept = new Set([...ends.values()].flat());
+  return bare.filter((_, place) => kept.has(place));
+}
+
+/** The paste as one text: without the frames of a traceback and the middle of a log; of a long text, both ends. */
 export function takeWhole({ text }, end) {
   const lines = [];
   let sourceFollows = false;
@@ -76,7 +90,7 @@ export function takeWhole({ text }, end) {
     if (!isFrame && !(sourceFollows && line.startsWith("    "))) lines.push(line.replace(PREFIX, ""));
     sourceFollows = isFrame && line.includes("File");
   }
-  const whole = lines.join("\n").trim() || text;
+  const whole = thinOut(lines).join("\n").trim() || text;
   return whole.length <= 2 * end ? whole : `${whole.slice(0, end)}\n...\n${whole.slice(-end)}`;
 }
 
