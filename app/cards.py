@@ -16,6 +16,7 @@ MARKS = {
     EvidenceKind.SIGN: ":green[**for**]",
     EvidenceKind.SYMPTOM: ":green[**for**]",
     EvidenceKind.ERROR: ":green[**for**]",
+    EvidenceKind.CODE: ":green[**for**]",
     EvidenceKind.AGAINST: ":red[**against**]",
     EvidenceKind.MEANING: ":gray[**close to**]",
 }
@@ -54,7 +55,7 @@ def show_reasons(match: Match) -> None:
     quoted: set[int] = set()
     for reason in match.evidence:
         st.markdown(f"{MARKS[reason.kind]} {as_text(reason.text)}")
-        for line in reason.lines[:1]:
+        for line in reason.lines[: 2 if reason.kind is EvidenceKind.CODE else 1]:
             if line.number not in quoted:
                 quoted.add(line.number)
                 st.code(f"{line.number:>5}  {line.text.strip()}", language=None, wrap_lines=True)

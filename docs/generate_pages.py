@@ -18,6 +18,7 @@ from site_pages.command_reference import make_command_reference
 from site_pages.copies import make_accuracy_page, make_changelog, make_contributing, make_counts
 from site_pages.glossary import make_glossary
 from site_pages.library import FAMILIES, Library, load_library
+from site_pages.mistakes import make_mistakes_page
 from site_pages.order_graph import draw_order, find_steps, load_masks
 from site_pages.paste_data import PasteData, write_paste_data
 from site_pages.paste_page import make_paste_page
@@ -43,6 +44,7 @@ def make_pages(library: Library, docs: Path, paste: PasteData) -> dict[str, str]
         "symptoms/index.md": make_symptom_index(library),
         "symptoms/numbers.md": make_numbers_page(library),
         "signs.md": make_glossary(library),
+        "code.md": make_mistakes_page(library),
         "commands.md": make_command_reference(),
         "tags.md": make_tags_page(library),
         "paste.md": make_paste_page(paste, docs / "measured" / "paste.json"),

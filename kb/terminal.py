@@ -118,6 +118,7 @@ _REASONS = {
     EvidenceKind.SIGN: ("+", "green"),
     EvidenceKind.SYMPTOM: ("+", "green"),
     EvidenceKind.ERROR: ("+", "green"),
+    EvidenceKind.CODE: ("+", "green"),
     EvidenceKind.AGAINST: ("-", "red"),
     EvidenceKind.MEANING: ("~", "dim"),
 }
@@ -147,7 +148,7 @@ def _render_reasons(match: Match) -> Iterator[Text]:
         text = Text.assemble(("  " + mark + " ", colour), reason.text)
         text.no_wrap, text.overflow = True, "ellipsis"
         yield text
-        yield from map(_quote, reason.lines[:1])
+        yield from map(_quote, reason.lines[: 2 if reason.kind is EvidenceKind.CODE else 1])
     yield Text.assemble(("  fix  ", "dim"), match.fix)
     yield Text.assemble(("  see  ", "dim"), (f"repro case {match.case_id}", "bold"))
 

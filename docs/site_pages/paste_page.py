@@ -25,8 +25,8 @@ def make_paste_page(data: PasteData, measured: Path) -> str:
         f'<div id="paste-log" data-version="{data.version}" data-megabytes="{all_of_it}"></div>\n',
         "<noscript>The box needs JavaScript. The command below does the same, and more.</noscript>\n",
         "## What this page cannot do\n",
-        "It reads words and error messages, not curves. The command reads both, and tells which lines speak for and "
-        "against each case:\n",
+        "It reads words and error messages, not curves, and looks for no mistakes in code. The command does, and tells "
+        "which lines speak for and against each case:\n",
         "```sh\nrepro match train.log\n```\n",
         f"Loaded when you press Match: {words} MB for words and messages, {all_of_it} MB with the encoder that "
         "compares by meaning. Your browser may keep them for the next time.\n",

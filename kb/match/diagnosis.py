@@ -41,6 +41,7 @@ class EvidenceKind(StrEnum):
     SYMPTOM = "symptom"
     AGAINST = "against"
     ERROR = "error"
+    CODE = "code"
     MEANING = "meaning"
 
 
@@ -50,7 +51,7 @@ class Evidence:
 
     kind: EvidenceKind
     id: str
-    """The sign, or the kind of passage."""
+    """The sign, the mistake in the code, or the kind of passage."""
     text: str
     lines: Sequence[LogLine] = ()
     """The user's own lines that it rests on."""

@@ -14,8 +14,8 @@ from repro.form import SECTIONS, split_sections
 
 TELLING = 0.8
 """Nats that a sign must say for or against a case to be given as a reason."""
-ERROR_GAIN, TOLD_GAIN = 3.0, 4.0
-"""Nats by which a known error, and what a person answered, are put in order among the signs."""
+ERROR_GAIN, CODE_GAIN, TOLD_GAIN = 3.0, 3.5, 4.0
+"""Nats by which a known error, a certain mistake, and what a person answered are put in order among the signs."""
 MAX_REASONS = 4
 
 
@@ -23,7 +23,7 @@ def explain_match(
     library: Library, case: Case, place: int, query: Query, probability: float, errors: Scores
 ) -> Match:  # fmt: skip
     """The case as an answer, with at most `MAX_REASONS` reasons, strongest first, and the passage that is nearest."""
-    reasons = [*_weigh_signs(library, place, query), *_recall_answers(case, query)]
+    reasons = [*_weigh_signs(library, place, query), *_name_mistakes(case, query), *_recall_answers(case, query)]
     if errors[place] > 0:
         at = query.log.error.line if query.log.error else None
         lines = tuple(line for line in query.log.lines if line.number == at)[:1]
@@ -59,6 +59,19 @@ def _weigh_signs(library: Library, place: int, query: Query) -> list[tuple[float
             text = f"{where}, though runs of this case show it: {sentence}"
             reasons.append((told - gain / 2, Evidence(EvidenceKind.AGAINST, sign, text)))
     return reasons
+
+
+def _name_mistakes(case: Case, query: Query) -> list[tuple[float, Evidence]]:
+    return [
+        (
+            CODE_GAIN * found.mistake.certainty.value,
+            Evidence(
+                EvidenceKind.CODE, found.mistake.id, f"In your code: {found.mistake.sentence}", tuple(found.lines[:2])
+            ),
+        )
+        for found in query.mistakes
+        if case.id in found.mistake.cases
+    ]
 
 
 def _recall_answers(case: Case, query: Query) -> list[tuple[float, Evidence]]:

@@ -36,6 +36,8 @@ MISSING = 0.35
 """Weight of a sign that is not seen, against one that is: an excerpt does not show everything."""
 LEAST_BENIGN, NO_COMPLAINT = 0.03, 0.9
 """Share of mended runs that show a benign sign, and that share against the one of broken runs."""
+SECOND_CASE = 0.6
+"""How much less a mistake says for the second of its cases than for the first."""
 ERROR_KNOWN = 0.55
 """Share of a case's message that must stand in an error for it to be known."""
 PRIOR = 0.7
@@ -234,6 +236,18 @@ def score_signs(library: Library, query: Query) -> Scores:
     return scores
 
 
+def score_code(library: Library, query: Query) -> Scores:
+    """How surely a mistake in the code of the paste is the bug of a case, from 0 to 1."""
+    scores = np.zeros(len(library.case_ids))
+    places = {case_id: place for place, case_id in enumerate(library.case_ids)}
+    for found in query.mistakes:
+        for rank, case_id in enumerate(found.mistake.cases):
+            if case_id in places:
+                sure = found.mistake.certainty.value * SECOND_CASE**rank
+                scores[places[case_id]] = max(scores[places[case_id]], sure)
+    return scores
+
+
 def score_told(library: Library, query: Query) -> Scores:
     """Log likelihood of a person's answers, in nats: each was asked for, so it counts in full."""
     scores = np.zeros(len(library.case_ids))
@@ -308,5 +322,6 @@ def measure_features(library: Library, query: Query) -> dict[str, Scores]:
         "words": score_words(library, query),
         "error": score_error(library, query),
         "signs": score_signs(library, query),
+        "code": score_code(library, query),
         "told": score_told(library, query),
     }

@@ -36,7 +36,7 @@ from kb.match.query import Query, make_query
 from repro.collection import find_collection
 from repro.files import write_whole
 
-START = (0.5, 1.2, 1.0, 0.5, 0.2, 0.3)
+START = (0.5, 1.2, 1.0, 0.5, 0.2, 2.0, 0.3)
 """Of the search for the weights of the kinds, and of `vague`."""
 NEAR_START = 0.002
 RIDGE = 3.0

@@ -16,7 +16,7 @@ from kb.match.features import ERROR_KNOWN, Scores
 from kb.match.query import Query
 from kb.signs import Answer
 
-KINDS = ("meaning", "whole", "voices", "words", "signs")
+KINDS = ("meaning", "whole", "voices", "words", "signs", "code")
 """Evidence that is added up for a case. A known error message is not among them: its words and its meaning say as much
 already; it tells whether any case fits at all."""
 WEIGHTS = Path(__file__).parents[1] / "data" / "fusion.toml"
@@ -49,7 +49,8 @@ def stack_evidence(features: Mapping[str, Scores], inside: int) -> dict[str, Sco
     """The evidence in the units in which it is weighed, for each case and each thing outside."""
     signs = features["signs"].copy()
     signs[inside:] = 0.0
-    return {kind: signs if kind == "signs" else _standardise(features[kind]) for kind in KINDS}
+    own = {"signs": signs, "code": features["code"]}
+    return {kind: own[kind] if kind in own else _standardise(features[kind]) for kind in KINDS}
 
 
 def _standardise(scores: Scores) -> Scores:
@@ -89,6 +90,7 @@ def describe_fit(query: Query, features: Mapping[str, Scores], fused: Scores, in
         "unknown_error": float(bool(query.error) and known < ERROR_KNOWN),
         "healthy": float(healthy),
         "signs": float(features["signs"][top]),
+        "code": float(features["code"][top]),
         "told": float(features["told"][top] - np.median(features["told"])),
     }
 

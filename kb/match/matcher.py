@@ -114,7 +114,7 @@ def _judge(library: Library, query: Query, none: float, best: float, normal: Nor
     if normal and (best < SURE or explains(library, normal, query)):
         return Verdict.HEALTHY
     curves = query.findings["healthy-curves"].answer is Answer.SEEN and library.benign.issuperset(query.seen)
-    complains = bool(query.error) or len(query.prose.split()) >= COMPLAINT
+    complains = bool(query.error or query.mistakes) or len(query.prose.split()) >= COMPLAINT
     if curves and not complains:
         if best < DOUBTFUL or (none > NONE_OF_THESE and best < SURE_OF_HEALTHY):
             return Verdict.HEALTHY

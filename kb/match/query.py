@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from kb.code import FoundMistake, find_mistakes, read_snippet
 from kb.errors import LogError
 from kb.read import TrainingLog, read_text
 from kb.signs import Answer, Family, Finding, list_signs, measure_signs
@@ -50,6 +51,8 @@ class Query:
     """What a person wrote, as far as that can be told."""
     error: str
     """The exception or, without a traceback, the lines that speak of an error or a warning."""
+    mistakes: Sequence[FoundMistake] = ()
+    """What can be seen in the code of the paste."""
     told: Mapping[str, bool] = field(default_factory=dict)
     """Signs that a person was asked about, with the answer; they stand in `findings` too."""
     recognised: Mapping[tuple[str, str], bool] = field(default_factory=dict)
@@ -118,7 +121,8 @@ def make_query(text: str, log: TrainingLog | None = None) -> Query:
             continue
         if len(words) >= 6 or (len(words) >= 3 and not _PRINTED.search(line.text)):
             prose.append(line.text.strip())
-    return Query(text, log, findings, "\n".join(prose)[:MAX_PROSE], _find_error(log))
+    code = read_snippet(line for line in log.lines if line.number not in used or "(" in line.text)
+    return Query(text, log, findings, "\n".join(prose)[:MAX_PROSE], _find_error(log), find_mistakes(code))
 
 
 def join_queries(queries: Sequence[Query]) -> Query:
@@ -138,6 +142,7 @@ def join_queries(queries: Sequence[Query]) -> Query:
             findings=findings,
             prose="\n".join(part for part in (first.prose, later.prose) if part)[-MAX_PROSE:],
             error=later.error or first.error,
+            mistakes=(*first.mistakes, *later.mistakes),
         )
     return first
 

@@ -202,7 +202,9 @@ def test_evidence_and_ranking_are_those_of_python(pasting: Chrome, site_address:
         for kind, scores in expected.items():
             np.testing.assert_allclose(page["features"][kind], scores, atol=0.005, err_msg=f"{kind}: {text}")
         nothing = np.zeros(len(library.case_ids))
-        fused = fusion.fuse(query, expected | {"signs": nothing, "told": nothing}, library.inside, weights)
+        fused = fusion.fuse(
+            query, expected | {"signs": nothing, "code": nothing, "told": nothing}, library.inside, weights
+        )
         order = np.argsort(-fused[: library.inside], kind="stable")
         assert fused[library.case_ids.index(page["meaning"][0])] == pytest.approx(fused[order[0]], abs=0.05)
 

@@ -204,7 +204,7 @@ def test_bench(matcher: Matcher) -> None:
 def test_bench_takes_evidence_and_cases_away(matcher: Matcher) -> None:
     report = score_questions(matcher, load_questions(Path(__file__).parent / "queries.jsonl")[::8])
     assert [score.name for score in report.without] == [
-        f"without {kind}" for kind in ("meaning", "whole", "voices", "words", "signs")
+        f"without {kind}" for kind in ("meaning", "whole", "voices", "words", "signs", "code")
     ]
     assert min(score.mrr for score in report.without) < report.ways[0].mrr
     assert report.left_out > 0.7
