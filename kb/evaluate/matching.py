@@ -88,6 +88,8 @@ class MatchReport:
     by_family: Sequence[MatchScore]
     calibration: float
     """Expected calibration error of the probability that the first case is right."""
+    calibration_by_chance: float
+    """The error that would be expected on so many questions if every probability were exactly right."""
     left_out: float
     """AUROC of telling a question from the same question with its cases taken out of the library."""
     left_out_none: float
@@ -99,6 +101,7 @@ class MatchReport:
         tables = ("ways", "without", "by_kind", "by_family")
         return {name: [score.to_json() for score in getattr(self, name)] for name in tables} | {
             "calibration": self.calibration,
+            "calibration_by_chance": self.calibration_by_chance,
             "left_out": self.left_out,
             "left_out_none": self.left_out_none,
             "verdicts": self.verdicts,
@@ -181,6 +184,7 @@ def score_questions(
         _group(measured, own, lambda one: one.question.kind or "any"),
         _group(measured, own, lambda one: one.family),
         measure_calibration([answer.first for answer in own], [answer.rank == 1 for answer in own]),
+        expect_calibration([answer.first for answer in own]),
         measure_auroc(present, absent),
         float(np.mean([1 - each.confidence > NONE_OF_THESE and each.first < SURE for each in removed]))
         if removed
@@ -325,3 +329,10 @@ def measure_calibration(said: Sequence[float], true: Sequence[bool]) -> float:
     bins = np.minimum((shares * BINS).astype(int), BINS - 1)
     gaps = [abs(shares[bins == number].sum() - right[bins == number].sum()) for number in range(BINS)]
     return float(np.sum(gaps) / len(shares))
+
+
+def expect_calibration(said: Sequence[float], seed: int = 0) -> float:
+    """Mean calibration error if what is said comes true exactly as often: bins of a few questions differ by chance."""
+    shares, rng = np.asarray(said), np.random.default_rng(seed)
+    drawn = (rng.random((RESAMPLES, len(shares))) < shares).tolist()
+    return float(np.mean([measure_calibration(said, true) for true in drawn])) if said else float("nan")

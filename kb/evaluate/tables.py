@@ -35,7 +35,8 @@ def show_match_score(score: MatchScore) -> list[str]:
 def list_match_facts(report: MatchReport) -> list[str]:
     """What is no table, in a line each."""
     lines = [
-        f"calibration error of the first case's probability: {report.calibration:.3f}",
+        f"calibration error of the first case's probability: {report.calibration:.3f}; "
+        f"if all were exactly right, chance alone would give {report.calibration_by_chance:.3f} on so few",
         f"AUROC of telling a query from the same query with its cases taken out: {report.left_out:.2f}; "
         f"answered with none: {report.left_out_none:.0%}",
     ]

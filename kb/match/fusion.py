@@ -16,7 +16,9 @@ from kb.match.features import ERROR_KNOWN, Scores
 from kb.match.query import Query
 from kb.signs import Answer
 
-KINDS = ("meaning", "whole", "voices", "words", "signs", "code")
+COMPARED = ("meaning", "whole", "voices", "words")
+"""Kinds whose numbers say something only beside those of the other cases."""
+KINDS = (*COMPARED, "signs", "code")
 """Evidence that is added up for a case. A known error message is not among them: its words and its meaning say as much
 already; it tells whether any case fits at all."""
 WEIGHTS = Path(__file__).parents[1] / "data" / "fusion.toml"
@@ -49,8 +51,8 @@ def stack_evidence(features: Mapping[str, Scores], inside: int) -> dict[str, Sco
     """The evidence in the units in which it is weighed, for each case and each thing outside."""
     signs = features["signs"].copy()
     signs[inside:] = 0.0
-    own = {"signs": signs, "code": features["code"]}
-    return {kind: own[kind] if kind in own else _standardise(features[kind]) for kind in KINDS}
+    compared = {kind: _standardise(features[kind]) for kind in COMPARED}
+    return compared | {"signs": signs, "code": features["code"]}
 
 
 def _standardise(scores: Scores) -> Scores:
@@ -86,6 +88,7 @@ def describe_fit(query: Query, features: Mapping[str, Scores], fused: Scores, in
         "whole": float(features["whole"][top]),
         "voices": float(features["voices"][top]),
         "words": float(features["words"][top]),
+        **{f"{kind}_deviation": float(_standardise(features[kind])[top]) for kind in COMPARED},
         "error": known,
         "unknown_error": float(bool(query.error) and known < ERROR_KNOWN),
         "healthy": float(healthy),

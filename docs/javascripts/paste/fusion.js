@@ -1,5 +1,7 @@
 // How kinds of evidence are weighed against each other, as kb/match/fusion.py does it, without the signs of the curves.
 
+const COMPARED = ["meaning", "whole", "voices", "words"]; // kinds whose numbers say something beside those of other cases
+
 /** Per case the mean of its best passages among those that are meant; a case without any has the mean of the others. */
 export function pool(scores, owners, count, most, isMeant = () => true) {
   const best = Array.from({ length: count }, () => []);
@@ -59,6 +61,7 @@ export function describeFit(query, features, fused, inside, known) {
     whole: features.whole[top],
     voices: features.voices[top],
     words: features.words[top],
+    ...Object.fromEntries(COMPARED.map((kind) => [`${kind}_deviation`, standardise(features[kind])[top]])),
     error,
     unknown_error: Number(Boolean(query.error) && error < known),
     told: 0,

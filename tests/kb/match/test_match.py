@@ -12,7 +12,14 @@ import pytest
 
 from kb.encoder import load_encoder
 from kb.errors import LogError
-from kb.evaluate.matching import Question, load_questions, measure_auroc, measure_calibration, score_questions
+from kb.evaluate.matching import (
+    Question,
+    expect_calibration,
+    load_questions,
+    measure_auroc,
+    measure_calibration,
+    score_questions,
+)
 from kb.index import Index, Manifest, load_index, read_index, write_index
 from kb.match import Diagnosis, EvidenceKind, Matcher, Verdict
 from kb.passages import Passage, PassageKind
@@ -226,6 +233,13 @@ def test_bench_command(repro: Repro, tmp_path: Path) -> None:
     assert "way of searching" in repro("bench", "match", str(path)).stdout
     assert "| this project | 3 |" in repro("bench", "match", str(path), "--markdown").stdout
     assert json.loads(repro("bench", "match", str(path), "--json").stdout)["ways"][0]["in_scope"] == 3
+
+
+def test_calibration_by_chance_shrinks_with_the_number_of_questions() -> None:
+    few, many = expect_calibration([0.7] * 20), expect_calibration([0.7] * 2000)
+    assert few == pytest.approx(0.08, abs=0.01)  # mean deviation of a share of 20 draws: 0.8 * sqrt(0.7 * 0.3 / 20)
+    assert many == pytest.approx(few / 10, rel=0.1)
+    assert expect_calibration([1.0] * 20) == 0.0
 
 
 def test_calibration() -> None:
