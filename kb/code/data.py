@@ -75,6 +75,15 @@ add_pattern(
     r"shift_range|horizontal_flip)",
 )
 add_pattern(
+    "split-after-augmenting",
+    "data-augment-val",
+    "One dataset with random transforms is split into training and validation.",
+    LIKELY,
+    r"Random(?!State|Split|Sampler)[A-Z]\w+\(|ColorJitter\(",
+    r"random_split\(",
+    lacks=r"(?i)val\w*_?(?:transform|tfm?|aug)|(?:transform|tfm?)s?_?val|\.transform\s*=|deepcopy",
+)
+add_pattern(
     "mirrored",
     "data-flip-labels",
     "Pictures are mirrored, which may change what they show.",
@@ -148,9 +157,7 @@ add_pattern(
     "eval-preprocess-mismatch",
     "Pictures are read by two libraries, one of which puts blue first.",
     LIKELY,
-    r"cv2\.(?:imread|VideoCapture|imdecode)|"
-    r"=\s*camera\.read\(\)(?!\.)",
-    r"PIL|Image\.open|torchvision|ImageFolder|flow_from_directory|preprocess\(|"
-    r"predict\(",
+    r"cv2\.(?:imread|VideoCapture|imdecode)|=\s*(?:camera|cap|video)\.read\(\)(?!\.)",
+    r"PIL|Image\.open|torchvision|ImageFolder|flow_from_directory|preprocess\(|predict\(|Normalize\(",
     lacks=r"BGR2RGB|\[:, ?:, ?::-1\]|\[\.\.\., ?::-1\]",
 )

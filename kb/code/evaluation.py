@@ -1,5 +1,7 @@
 """Mistakes in evaluation, in checkpoints and in what is watched."""
 
+import re
+
 from kb.code.mistake import (
     BACKWARD,
     CERTAIN,
@@ -47,12 +49,20 @@ add_pattern(
     CERTAIN,
 )
 def find_trained_in_eval_mode(code: Snippet) -> Proof:
-    trained, evaluated = code.find_all(r"\.train\(\)"), code.find(r"\.eval\(\)")
-    if not trained or not evaluated or trained[-1][0] > evaluated[0]:
+    trained, evaluated = code.find_all(r"\.train\(\)"), code.find(r"(?<!torch)\.eval\(\)")
+    if not trained or not evaluated:
         return []
-    loops = [place for place, _ in code.find_all(r"^(?:for|while) ") if trained[-1][0] < place < evaluated[0]]
-    inside = loops and code.statements[evaluated[0]].indent > code.statements[loops[0]].indent
-    return [evaluated[1]] if inside and code.find(BACKWARD, loops[0]) else []
+    loops = [place for place, _ in code.find_all(r"^(?:for|while) ") if place > trained[-1][0]]
+    if not loops or not code.find(BACKWARD, loops[0]):
+        return []
+    indent = code.statements[loops[0]].indent
+    if code.statements[trained[-1][0]].indent > indent:
+        return []
+    if evaluated[0] > loops[0]:
+        return [evaluated[1]] if code.statements[evaluated[0]].indent > indent else []
+    name = code.name_function(evaluated[0])
+    called = code.find(rf"\b{re.escape(name)}\(", loops[0]) if name else None
+    return [evaluated[1]] if called and code.statements[called[0]].indent > indent else []
 
 
 add_pattern(
@@ -115,6 +125,16 @@ add_pattern(
     r"\.fit\(|fit_generator\(|Trainer\(|\bfit\(",
     lacks=r"validation_(?:data|split|steps)|val_dataloader|val_loader|validation_step|eval_dataset",
 )
+
+
+@mistake("another-name-monitored", "ckpt-monitor-missing", "What is monitored is logged under another name.", CERTAIN)
+def find_another_name_monitored(code: Snippet) -> Proof:
+    found = code.find(r"monitor\s*=\s*[\"']([^\"']+)[\"']")
+    watched = re.search(r"monitor\s*=\s*[\"']([^\"']+)[\"']", code.text)
+    logged = re.findall(r"self\.log\(\s*[\"']([^\"']+)[\"']", code.text)
+    return [found[1]] if found and watched and logged and watched[1] not in logged else []
+
+
 add_pattern(
     "loaded-loosely",
     "ckpt-prefix-mismatch gait-dead-eval-import",
@@ -146,6 +166,6 @@ add_pattern(
     "After a resume the epochs are counted from the start.",
     LIKELY,
     r"(?i)opt\w*\.load_state_dict\(",
-    r"for \w+ in range\((?:\s*[01],\s*)?\w*(?:epochs?|EPOCHS?|max_epoch)\w*(?:\s*\+\s*1)?\)|start_epoch\s*=\s*[01]$",
+    r"for \w+ in range\((?:\s*[01],\s*)?[\w.]*(?:epochs?|EPOCHS?|max_epoch)\w*(?:\s*\+\s*1)?\)|start_epoch\s*=\s*[01]$",
     lacks=r"epoch\w*\s*=\s*[^\n]*\[[\"']epochs?[\"']\]|[\"']epochs?[\"']\] \+ 1|last_epoch|updates",
 )

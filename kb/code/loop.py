@@ -110,7 +110,10 @@ def find_graph_kept(code: Snippet) -> Proof:
         name = re.escape(kept[1]) if kept else ""
         if name and not code.has(rf"\b{name}\.backward\(|\b{name}\s*=\s*\w+\([^\n]*loss"):
             meter = ".update(" in code.statements[place].text
-            if meter or not code.has(r"\.(?:item|tolist)\(\)|float\(|\.data\b|\.detach\(\)|keras|\.fit\("):
+            loss = re.search(r"(\w*(?:loss|cost|err)\w*)\s*(?:[*/)][^.]*)?;?$", code.statements[place].text)
+            back = code.find_all(rf"\b{loss[1]}\.backward\(") if loss else []
+            same = any(code.name_function(one) == code.name_function(place) for one, _ in back)
+            if meter or same or not code.has(r"\.(?:item|tolist)\(\)|float\(|\.data\b|\.detach\(\)|keras|\.fit\("):
                 return [line]
     return []
 

@@ -164,7 +164,7 @@ add_pattern(
     "loss-padding-counted",
     "Padded positions are not left out of the loss.",
     LIKELY,
-    r"(?i)\bpad|padding|<pad>|pad_sequence|pad_idx",
+    r"(?i)\bpad\b|\bpad_|padding|<pad>|_pad\b",
     LOGITS_LOSS,
     lacks=r"(?i)ignore_index|mask|-100|conv|padding\s*=\s*\d|F\.pad|\[kept\]|\[real\]",
 )

@@ -42,7 +42,7 @@ def find_no_activation(code: Snippet) -> Proof:
 def find_sigmoids(code: Snippet) -> Proof:
     found = code.find_all(r"[sS]igmoid\(|[\"']sigmoid[\"']")
     count = len(re.findall(r"[sS]igmoid\(|[\"']sigmoid[\"']", code.text))
-    looped = code.has(r"append\(\s*(?:nn\.)?Sigmoid\(|for .*:\s.*[sS]igmoid")
+    looped = code.has(r"append\(\s*(?:nn\.)?Sigmoid\(")
     return [line for _, line in found[:2]] if count >= 3 or looped else []
 
 

@@ -29,7 +29,7 @@ def find_scheduler_first(code: Snippet) -> Proof:
 )  # fmt: skip
 def find_scheduler_per_batch(code: Snippet) -> Proof:
     if code.has(
-        r"OneCycle|Cyclic|get_\w*schedule|(?i:warmup)|total_steps|LR\(\s*\w+,\s*[^)]*(?i:step|batch|upd|len\()"
+        r"OneCycle|Cyclic|get_\w*schedule|(?i:warmup)|total_steps|LR\(\s*\w+,\s*[^)]*(?i:steps?\b|batch|upd|len\()"
     ):
         return []
     if not code.has(r"StepLR|MultiStepLR|ExponentialLR|ReduceLROnPlateau|CosineAnnealingLR|PolynomialLR|StepDecay"):
@@ -50,8 +50,8 @@ add_pattern(
     "The schedule's length counts batches, and it steps less often.",
     LIKELY,
     r"(?i)total_steps\s*=\s*\w*epochs?\w*\s*\*\s*(?:len\(|\w*batches|\w*steps)|"
-    r"steps_per_epoch\s*=\s*len\(\w*loader\)",
-    r"(?i)accum",
+    r"steps_per_epoch\s*=\s*len\(\w+\)(?! *//)",
+    r"(?i)accum|[%/] ?\w*acc\b",
     lacks=r"//\s*\w*accum|/\s*\w*accum[^\n]*steps",
 )
 add_pattern(
@@ -70,11 +70,11 @@ add_pattern(
     "A layer is put in place after the optimizer was made, which does not know it.", CERTAIN
 )  # fmt: skip
 def find_optimizer_before_layer(code: Snippet) -> Proof:
-    made = code.find(r"(?i)\w*optim\w*\s*=\s*[^\n]*\.parameters\(\)")
+    made = code.find(r"(?i)\w*opt\w*\s*=\s*[^\n]*\.parameters\(\)")
     if not made:
         return []
     found = code.find(
-        r"^(?:self\.)?(?:model|net|\w*(?:net|resnet|vgg|model|encoder|backbone)\w*)\.(?:module\.)?(?:fc|head|"
+        r"^(?:self\.)?\w+\.(?:module\.)?(?:fc|head|"
         r"classifier|last_linear|out\w*|_fc|heads|roi_heads)[\w.\[\]]*\s*=\s*(?!.*(?:False|True)$)",
         made[0] + 1,
     )
@@ -96,7 +96,7 @@ add_pattern(
     "optim-ema-short-run ris-ema-masking",
     "The averaged weights follow with a decay of 0.999 or more.",
     LIKELY,
-    r"(?i)(?:decay|momentum|ema\w*)\w*\s*[=:(,]\s*(?:[\w.]+,\s*)?0?\.999\d*",
+    r"(?i)incremental_update\([^\n]*\b1e-[3-9]|(?:decay|momentum|ema\w*)\w*\s*[=:(,]\s*(?:[\w.]+,\s*)?0?\.999\d*",
     r"(?i)ema\b|ema_|_ema|averag|shadow|ModelEma",
     lacks=r"(?i)min\(\s*[\w.]*decay",
 )
@@ -111,7 +111,7 @@ PRETRAINED = (
     r"weights\s*=\s*\w*Weights"
 )
 _RATE = re.compile(
-    r"(?:\blr|learning_?rate|base_lr|step_size|\beta)\w*\s*[=:]\s*(\d*\.?\d+(?:e-?\d+)?)(?![\w.]| ?\*)|"
+    r"(?:\blr|learning_?rate|base_lr|\beta)\w*\s*[=:]\s*(\d*\.?\d+(?:e-?\d+)?)(?![\w.]| ?\*)|"
     r"\b(?:Adam|AdamW|SGD|RMSprop|Adagrad|GradientDescentOptimizer|AdamOptimizer|RAdam|Nadam|Descent)\("
     r"\s*(?:[\w.]+\(\)\s*,\s*)?(\d*\.?\d+(?:e-?\d+)?)\b",
     re.I,
@@ -141,7 +141,8 @@ def find_low_rate(code: Snippet) -> Proof:
 def find_rate_of_scratch(code: Snippet) -> Proof:
     if not code.has(PRETRAINED):
         return []
-    highest = 3e-4 if code.has(ADAPTIVE) else 5e-2
+    adaptive = code.has(rf"{ADAPTIVE}|TrainingArguments|AutoModel|bert")
+    highest = 3e-4 if adaptive else 5e-2
     return _find_rate(code, lambda rate: rate >= highest)
 
 

@@ -24,12 +24,23 @@ add_pattern(
     lacks=r"(?:CrossEntropyLoss|cross_entropy)\((?![^\n]*\[:, ?:-1\])",
 )
 add_pattern(
+    "shifted-by-reader",
+    "lm-double-shift",
+    "Inputs and labels are shifted for a model that shifts its labels itself.",
+    LIKELY,
+    r"\[:, ?:-1\]",
+    r"\[:, ?1:\]",
+    r"\blabels\s*=",
+    r"LMHead|CausalLM|from_pretrained",
+    lacks=r"CrossEntropyLoss|cross_entropy\(",
+)
+add_pattern(
     "not-shifted",
     "lm-labels-unshifted",
     "What is predicted is compared with the input itself.",
     CERTAIN,
-    r"(?:cross_entropy|criterion|loss_fn|loss_fct|loss_func|crit)\(\s*[^\n]*(?:logits|out\w*|pred\w*|"
-    r"scores)[^\n]*,\s*(?:batch\[[\"'])?(?:input_ids|tokens|inputs?|x|ids|src|xb|seq|"
+    r"(?:cross_entropy|integer_labels|criterion|loss_fn|loss_fct|loss_func|crit)\(\s*[^\n]*(?:logits|out\w*|pred\w*|"
+    r"scores)[^\n]*,\s*(?:batch\[[\"'])?(?:input_ids|tok\w*|inputs?|x|ids|src|xb|seq|"
     r"data)\b[\"']?\]?(?:\.(?:view|reshape|flatten)\([^()]*\)|\.to\(\w+\)|\.long\(\))*\s*\)",
     lacks=r"(?i)reconstruct|autoencoder|decoder\(z|\w+AE\b",
 )
@@ -87,11 +98,4 @@ add_pattern(
     r"devices\s*=\s*[2-9]",
     r"(?i)def (?:val|eval|test)\w*|val\w*_?(?:acc|loss)|accuracy|correct|validation_step",
     lacks=r"all_reduce|all_gather|sync_dist\s*=\s*True|gather|\.reduce\(|torchmetrics|allreduce",
-)
-add_pattern(
-    "unused-parameters",
-    "dist-unused-parameters",
-    "DistributedDataParallel waits for the gradients of all parameters.",
-    HINT,
-    r"DistributedDataParallel\((?![^\n]*find_unused_parameters\s*=\s*True)|\bDDP\((?![^\n]*find_unused)",
 )

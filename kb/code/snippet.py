@@ -76,6 +76,15 @@ class Snippet:
         found = ((place, search.search(one.text)) for place, one in enumerate(self.statements))
         return [(place, self.statements[place].line_at(match.start())) for place, match in found if match]
 
+    def name_function(self, place: int) -> str:
+        """The function in which a statement stands; empty where it stands in none."""
+        inner = self.statements[place].indent
+        for one in reversed(self.statements[:place]):
+            found = _compile(r"^(?:async )?def (\w+)").match(one.text)
+            if found and one.indent < inner:
+                return found[1]
+        return ""
+
     def order(self, **patterns: str) -> str:
         """What the code does one after the other: the name, one letter, of each statement that shows a pattern."""
         return "".join(

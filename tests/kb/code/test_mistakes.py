@@ -126,7 +126,15 @@ SEEN = [
     ("precision-of-another-device", "device = 'mps'\nwith torch.autocast('cuda'):\n    out = model(x)", "device = 'mps'\nwith torch.autocast(device):\n    out = model(x)"),
     ("sampler-not-told", "s = DistributedSampler(ds)\nfor epoch in range(9):\n    run()", "s = DistributedSampler(ds)\nfor epoch in range(9):\n    s.set_epoch(epoch)"),
     ("metric-of-one-process", "model = DistributedDataParallel(model)\ndef validate():\n    return correct / n", "model = DistributedDataParallel(model)\ndef validate():\n    dist.all_reduce(correct)"),
-    ("unused-parameters", "net = DDP(net)", "net = DDP(net, find_unused_parameters=True)"),
+    ("split-after-augmenting", "tfm = T.Compose([T.RandomRotation(20), T.ToTensor()])\nfull = ImageFolder('d', transform=tfm)\na, b = random_split(full, [80, 20])",
+     "tfm = T.Compose([T.Resize(64), T.ToTensor()])\nfull = ImageFolder('d', transform=tfm)\na, b = random_split(full, [80, 20])"),
+    ("another-name-monitored", "def validation_step(self, b, i):\n    self.log('valid/loss', l)\nes = EarlyStopping(monitor='val_loss')", "def validation_step(self, b, i):\n    self.log('val_loss', l)\nes = EarlyStopping(monitor='val_loss')"),
+    ("shifted-by-reader", "x, y = ids[:, :-1], ids[:, 1:]\nmodel = GPT2LMHeadModel.from_pretrained('gpt2')\nout = model(x, labels=y)", "x, y = ids[:, :-1], ids[:, 1:]\nloss = F.cross_entropy(model(x), y)"),
+    ("trained-in-eval-mode", "def validate():\n    net.eval()\n    return score(net)\n\nnet.train()\nfor ep in range(9):\n    for x in loader:\n        loss.backward()\n    print(validate())",
+     "def validate():\n    net.eval()\n    return score(net)\n\nfor ep in range(9):\n    net.train()\n    for x in loader:\n        loss.backward()\n    print(validate())"),
+    ("graph-kept", "loss.backward()\nopt.step()\nepoch_loss += loss\nbar.set_description(f'{loss.item():.3f}')", "loss.backward()\nopt.step()\nepoch_loss += loss.item()"),
+    ("slow-average", "ema = optax.incremental_update(params, ema, step_size=1e-4)", "ema = optax.incremental_update(params, ema, step_size=0.1)"),
+    ("optimizer-before-layer", "opt = Adam(net.parameters(), 1e-3)\nnet.classifier = nn.Linear(1024, 7)", "net.classifier = nn.Linear(1024, 7)\nopt = Adam(net.parameters(), 1e-3)"),
 ]  # fmt: skip
 """Mistake, code that has it, and code that does the same without it."""
 
