@@ -4,9 +4,18 @@ from collections.abc import Sequence
 
 from kb.code import data, evaluation, loop, losses, models, optimizer, scale
 from kb.code.mistake import Certainty, FoundMistake, Mistake, registered_mistakes
-from kb.code.snippet import Snippet, read_snippet
+from kb.code.snippet import Snippet, calls_something, read_snippet
 
-__all__ = ["Certainty", "FoundMistake", "Mistake", "Snippet", "find_mistakes", "list_mistakes", "read_snippet"]
+__all__ = [
+    "Certainty",
+    "FoundMistake",
+    "Mistake",
+    "Snippet",
+    "calls_something",
+    "find_mistakes",
+    "list_mistakes",
+    "read_snippet",
+]
 
 _MODULES = (losses, models, loop, optimizer, data, evaluation, scale)
 

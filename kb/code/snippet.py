@@ -67,14 +67,14 @@ class Snippet:
         for place, one in enumerate(self.statements[after:], after):
             found = search.search(one.text)
             if found:
-                return place, one.line_at(found.start())
+                return place, one.line_at(found.end() - 1)
         return None
 
     def find_all(self, pattern: str) -> list[tuple[int, LogLine]]:
         """Every statement that shows a pattern."""
         search = _compile(pattern)
         found = ((place, search.search(one.text)) for place, one in enumerate(self.statements))
-        return [(place, self.statements[place].line_at(match.start())) for place, match in found if match]
+        return [(place, self.statements[place].line_at(match.end() - 1)) for place, match in found if match]
 
     def name_function(self, place: int) -> str:
         """The function in which a statement stands; empty where it stands in none."""
@@ -95,6 +95,11 @@ class Snippet:
 def read_snippet(lines: Iterable[LogLine]) -> Snippet:
     """The code among the lines of a paste."""
     return Snippet(tuple(_join_statements(_choose_lines(lines))))
+
+
+def calls_something(text: str) -> bool:
+    """Whether a line is a statement that calls or gives something: what it says is not what a program printed."""
+    return ("(" in text or text.lstrip().startswith("return ")) and _STATEMENT.match(text) is not None
 
 
 def _choose_lines(lines: Iterable[LogLine]) -> Iterator[tuple[LogLine, str]]:

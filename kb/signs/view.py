@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.code import calls_something
 from kb.read.log import LogLine, Series, TrainingLog
 from kb.signs import thresholds as at
 from kb.signs.sign import Answer, Finding
@@ -209,10 +210,15 @@ class LogView:
         return "\n".join(line.text[:MAX_SEARCHED] for line in self.lines)
 
     @cached_property
+    def printed(self) -> Sequence[LogLine]:
+        """The lines that a program may have printed: code that was pasted with a log is none."""
+        return [line for line in self.lines if not calls_something(line.text[:MAX_SEARCHED])]
+
+    @cached_property
     def kinds(self) -> Sequence[LogLine]:
         """The first of all lines that differ in their numbers only: what a message says stands there too."""
         first: dict[str, LogLine] = {}
-        for line in self.lines:
+        for line in self.printed:
             first.setdefault(_DIGITS.sub("0", line.text[:MAX_SEARCHED]), line)
         return list(first.values())
 
@@ -220,7 +226,7 @@ class LogView:
         """The first lines that a pattern is found in."""
         search = re.compile(pattern, flags)
         found: list[LogLine] = []
-        for line in self.lines:
+        for line in self.printed:
             if search.search(line.text, 0, MAX_SEARCHED):
                 found.append(line)
                 if len(found) == limit:

@@ -86,12 +86,14 @@ def match(
 ) -> None:  # fmt: skip
     """Find the cases that are closest to a log, an error, or what you see.
 
-    FILE is all that `repro read` reads; - is standard input.
+    FILE is all that `repro read` reads, or the script itself, in which known mistakes are looked for; - is standard
+    input. The script is read, never run.
 
     \b
     Example:
       repro match train.log
       repro match train.log --run
+      repro match train.py
       repro match --text "the validation loss is the same number after every epoch"
     """
     if file is None and text is None:

@@ -193,7 +193,7 @@ def test_call_over_several_lines_is_quoted_by_its_line() -> None:
     lines = find_in("cp = ModelCheckpoint(\n    'w.h5',\n    monitor='val_loss',\n    mode='max',\n)")[
         "stops-the-wrong-way"
     ]
-    assert [line.number for line in lines] == [3]
+    assert [line.number for line in lines] == [4]
 
 
 @pytest.mark.parametrize(

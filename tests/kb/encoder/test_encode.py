@@ -142,6 +142,14 @@ def test_damaged_card_is_refused(model_copy: Path, text: str) -> None:
         OnnxEncoder(model_copy).encode(["x"])
 
 
+def test_damage_is_told_by_the_first_text_though_the_model_was_prepared(model_copy: Path) -> None:
+    (model_copy / "model.onnx").write_bytes(b"cut")
+    encoder = load_encoder(str(model_copy))
+    encoder.prepare()
+    with pytest.raises(EncoderError, match=r"model.onnx: is damaged"):
+        encoder.encode(["x"])
+
+
 @pytest.mark.parametrize(("name", "user"), [("model.onnx", "onnxruntime"), ("tokenizer.json", "tokenizers")])
 def test_file_of_another_kind_is_refused_though_its_card_fits(model_copy: Path, name: str, user: str) -> None:
     import hashlib

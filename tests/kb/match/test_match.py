@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,22 @@ Repro = Callable[..., "subprocess.CompletedProcess[str]"]
 FROZEN = "\n".join(
     f"[{n:3d}/40] loss_train={1.2 + 0.01 * (n % 3):.4f} loss_valid=0.873311 |dw|=0.0e+00" for n in range(1, 9)
 )
+
+SCRIPT = """
+model = nn.Sequential(
+    nn.Linear(20, 64), nn.ReLU(),
+    nn.Linear(64, 10),
+    nn.Softmax(dim=1),
+)
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for epoch in range(20):
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+"""
 
 QUERIES = [
     ("ris-ema-masking", "our monitor says the weights moved by 0.0 at each update since EMA is on, still the loss goes down nicely"),
@@ -178,6 +195,31 @@ def test_match_command(repro: Repro, tmp_path: Path) -> None:
     answer = json.loads(repro("match", str(path), "--json", "--top", "2").stdout)
     assert answer["schema"] == 1
     assert len(answer["matches"]) == 2
+
+
+def test_script_is_searched_for_mistakes(repro: Repro, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    (best, *_) = json.loads(repro("match", str(script), "--json").stdout)["matches"]
+    assert best["case"] == "loss-double-softmax"
+    (found,) = [one for one in best["evidence"] if one["kind"] == "code"]
+    assert found["id"] == "softmax-before-cross-entropy"
+    assert [line["text"].strip() for line in found["lines"]] == [
+        "nn.Softmax(dim=1),",
+        "criterion = nn.CrossEntropyLoss()",
+    ]
+
+
+def test_match_loads_nothing_that_is_slow(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_text(FROZEN, encoding="utf-8")
+    program = (
+        "import atexit, sys; sys.argv = ['repro', 'match', 'train.log'];"
+        "atexit.register(lambda: print('loaded', sorted({'torch', 'pandas', 'scipy', 'bm25s', 'faiss'} & set(sys.modules))));"
+        "from repro.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("loaded []\n")
 
 
 @pytest.mark.parametrize(
