@@ -129,7 +129,7 @@ def render_diagnosis(diagnosis: Diagnosis, detailed: int = 20, *, question: bool
     parts: list[RenderableType] = [Text(diagnosis.sentence, style=f"bold {_VERDICT_STYLES[diagnosis.verdict]}")]
     if diagnosis.advice:
         parts.append(Text(diagnosis.advice))
-    for number, match in enumerate(diagnosis.matches):
+    for number, match in enumerate(diagnosis.shown):
         bar = "█" * round(match.probability * 20)
         parts += [Text(), Text.assemble((match.case_id, "bold cyan"), f"  {match.probability:4.0%} ", (bar, "cyan"))]
         parts.append(Text(f"  {match.title}"))
@@ -142,14 +142,16 @@ def render_diagnosis(diagnosis: Diagnosis, detailed: int = 20, *, question: bool
     return Group(*parts)
 
 
-def _render_reasons(match: Match) -> Iterator[Text]:
+def _render_reasons(match: Match) -> Iterator[RenderableType]:
     for reason in match.evidence:
         mark, colour = _REASONS[reason.kind]
         text = Text.assemble(("  " + mark + " ", colour), reason.text)
         text.no_wrap, text.overflow = True, "ellipsis"
         yield text
         yield from map(_quote, reason.lines[: 2 if reason.kind is EvidenceKind.CODE else 1])
-    yield Text.assemble(("  fix  ", "dim"), match.fix)
+    fix = Table.grid(padding=(0, 2, 0, 0))
+    fix.add_row(Text("  fix", style="dim"), match.fix)
+    yield fix
     yield Text.assemble(("  see  ", "dim"), (f"repro case {match.case_id}", "bold"))
 
 

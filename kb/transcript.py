@@ -25,7 +25,7 @@ def write_transcript(matcher: Matcher, conversation: Conversation) -> str:
 
 def _write_diagnosis(diagnosis: Diagnosis) -> Iterator[str]:
     yield " ".join(_escape(part) for part in (diagnosis.sentence, diagnosis.advice) if part)
-    for number, match in enumerate(diagnosis.matches, 1):
+    for number, match in enumerate(diagnosis.shown, 1):
         yield "\n".join(
             [f"{number}. **{match.case_id}** ({match.probability:.0%}): {_escape(match.title)}", *_write_reasons(match)]
         )

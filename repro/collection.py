@@ -124,10 +124,10 @@ def shipped_folder() -> Path:
 
 
 def find_examples() -> list[Path]:
-    """The logs that come with the package to try it on."""
+    """What comes with the package to try it on: logs, and a question with code."""
     package = Path(__file__).resolve().parent
     folder = package / "examples" if (package / "examples").is_dir() else package.parent / "examples"
-    return sorted(folder.glob("*.log"))
+    return sorted([*folder.glob("*.log"), *folder.glob("*.txt")])
 
 
 def _find_case_folders(root: Path) -> list[Path]:

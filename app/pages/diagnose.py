@@ -73,8 +73,8 @@ def start_anew() -> None:
 def show_empty() -> None:
     """What to do here, and examples to click."""
     st.markdown(
-        "Paste a training log, an error, or say what you see. You get the closest failures that others had, why each "
-        "fits, the fix, and a script that shows it. Nothing leaves this machine."
+        "Paste a training log, an error, a piece of your code, or say what you see. You get the closest failures that "
+        "others had, why each fits, the fix, and a script that shows it. Nothing leaves this machine."
     )
     st.caption("Or try one of these:")
     examples = share_examples()
@@ -105,7 +105,7 @@ def show_reply(reply: Reply) -> None:
         if reply.diagnosis.question and not reply.settled:
             ask(reply.diagnosis.question, vague=reply.vague)
         log = reply.query.log if reply.query.log.count else None
-        for number, match in enumerate(reply.diagnosis.matches):
+        for number, match in enumerate(reply.diagnosis.shown):
             show_match(match, log, opened=number == 0 and match.probability >= LIKELY)
         st.caption(f"None of these: {reply.diagnosis.none:.0%}")
 
@@ -175,7 +175,7 @@ else:
 if st.session_state.problem:
     st.error(as_text(st.session_state.problem))
 st.chat_input(
-    "Paste a log or an error, or say what you see", key="given", on_submit=take_input, accept_file="multiple",
+    "Paste a log, an error or code, or say what you see", key="given", on_submit=take_input, accept_file="multiple",
     max_upload_size=MAX_UPLOAD_MIB,
 )  # fmt: skip
 share_matcher()  # ready before the first paste

@@ -8,6 +8,8 @@ from typing import Any
 from kb.normal import NormalAnswer
 from kb.read.log import LogLine
 
+LEAST_SHOWN = 0.01
+"""Probability of a case below which people are not shown it; programs get all that they ask for."""
 SCHEMA = 1
 """Version of the JSON form; it changes when a key changes its meaning or goes away."""
 
@@ -114,6 +116,11 @@ class Diagnosis:
     question: Question | None = None
     normal: NormalAnswer | None = None
     """Why what was shown is as it should be, where that is the answer."""
+
+    @property
+    def shown(self) -> Sequence[Match]:
+        """The matches that people are shown: the first, and those that are not as good as ruled out."""
+        return [one for place, one in enumerate(self.matches) if not place or one.probability >= LEAST_SHOWN]
 
     @property
     def sentence(self) -> str:

@@ -74,7 +74,13 @@ def load_cases(collection: "Collection") -> "list[Case]":
 @click.command()
 @click.argument("file", metavar="[FILE]", type=click.Path(), required=False)
 @click.option("--text", help="What you see, in your own words; with FILE, beside it.")
-@click.option("--top", type=click.IntRange(1, 20), default=3, show_default=True, help="How many cases to show.")
+@click.option(
+    "--top",
+    type=click.IntRange(1, 20),
+    default=3,
+    show_default=True,
+    help="How many cases to show, at most; people are not shown those below 1%.",
+)
 @_encoder()
 @_further_cases()
 @click.option("--run", "run_first", is_flag=True, help="Then run the case that came first, before and after.")

@@ -197,6 +197,15 @@ def test_match_command(repro: Repro, tmp_path: Path) -> None:
     assert len(answer["matches"]) == 2
 
 
+def test_cases_that_are_ruled_out_are_shown_to_programs_only(repro: Repro) -> None:
+    text = "AssertionError: Input height (512) doesn't match model (384)."
+    shown = repro("match", "--text", text, "--top", "20").stdout
+    told = json.loads(repro("match", "--text", text, "--top", "20", "--json").stdout)["matches"]
+    assert len(told) == 20
+    assert 1 <= shown.count("repro case ") < 20
+    assert shown.count("repro case ") == max(1, sum(match["probability"] >= 0.01 for match in told))
+
+
 def test_script_is_searched_for_mistakes(repro: Repro, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT, encoding="utf-8")
