@@ -89,14 +89,7 @@ add_pattern(
     "Pictures are mirrored, which may change what they show.",
     HINT,
     r"RandomHorizontalFlip|horizontal_flip\s*=\s*True|(?i:fliplr)\w*\s*=\s*0?\.[1-9]|RandomFlip|HorizontalFlip\(|"
-    r"random_flip_left_right|RandomVerticalFlip|aug_transforms\((?![^\n]*do_flip\s*=\s*False)",
-)
-add_pattern(
-    "last-batch-dropped",
-    "data-empty-loader",
-    "An incomplete batch is dropped, even where it is the only one.",
-    HINT,
-    r"drop_last\s*=\s*True|drop_remainder\s*=\s*True",
+    r"random_flip_left_right|RandomVerticalFlip|(?:aug|get)_transforms\((?![^\n]*do_flip\s*=\s*False)",
 )
 
 

@@ -86,7 +86,8 @@ add_pattern(
 def find_kept_by_reference(code: Snippet) -> Proof:
     found = code.find(
         r"best\w*(?:\[[^\]]*\])?\s*=\s*(?:self\.)?\w*(?:model|net|encoder|clf|params|"
-        r"weights)\w*(?:\.module)?(?:\.state_dict\(\))?\s*;?$"
+        r"weights)\w*(?:\.module)?(?:\.state_dict\(\))?\s*;?$|"
+        r"^[^\n=]*best\w*[^\n=]*=\s*(?![^\n]*[{])[^\n]*\.state_dict\(\)\s*;?$"
     )
     return [found[1]] if found and not code.has(r"deepcopy|\.clone\(\)") else []
 

@@ -41,6 +41,10 @@ add_pattern(
     "zeroed-before-step", "loop-zero-before-step", "Gradients are set to zero between backward and the step.", CERTAIN
 )
 def find_zeroed_before_step(code: Snippet) -> Proof:
+    for place, line in code.find_all(ZERO_GRAD):
+        found = code.find(OPTIMIZER_STEP, place + 1)
+        if found and found[0] == place + 1 and code.has(BACKWARD):
+            return [line, found[1]]
     if not re.search("BZ+S", code.order(B=BACKWARD, Z=ZERO_GRAD, S=OPTIMIZER_STEP, D=r"^def |^class ")):
         return []
     backward = code.find(BACKWARD)
@@ -150,7 +154,7 @@ add_pattern(
     "prec-clip-scaled-grads",
     "Gradients are clipped before they are unscaled.",
     CERTAIN,
-    r"(?:scaler|\w*scal\w*)\.scale\(",
+    r"\w+\.scale\([^\n]*\)\.backward\(",
     r"clip_grad",
     lacks=r"unscale_",
 )
@@ -180,20 +184,31 @@ add_pattern(
     CERTAIN,
 )
 def find_division_under_condition(code: Snippet) -> Proof:
-    divided = code.find(r"(?i)\bloss\s*(?:=\s*loss\s*/|/=)\s*[\w.]*acc\w*")
-    back = code.find(BACKWARD, divided[0]) if divided else None
-    if not divided or not back:
-        return []
-    return [divided[1]] if code.statements[divided[0]].indent > code.statements[back[0]].indent else []
+    for place, line in code.find_all(r"^(\w+)\s*(?:=\s*\1\s*/|/=)\s*[\w.]+$"):
+        name = re.match(r"\w+", code.statements[place].text)
+        back = code.find(rf"\b{name[0]}\.backward\(", place) if name else None
+        if back and code.statements[place].indent > code.statements[back[0]].indent:
+            return [line]
+    return []
 
 
-add_pattern(
+@mistake(
     "divided-loss-logged",
     "ris-loss-scale-mismatch",
     "The loss is logged after its division by the accumulation.",
     LIKELY,
-    r"(?i)\bloss\s*(?:=\s*loss\s*/|/=)\s*[\w.]*(?:accum\w*|grad_?acc\w*|iters_to\w*)|"
-    r"\bloss\s*=\s*[^\n]*\)\s*/\s*[\w.]*(?:accum\w*|grad_?acc\w*)",
-    r"(?i)(?:\+=|append\(|return|log\(|add_scalar\()[^\n]*\bloss\.(?:item|data|detach)\(?\)?(?![^\n]*\*)",
-    lacks=r"DEBUG",
 )
+def find_divided_loss_logged(code: Snippet) -> Proof:
+    for place, line in code.find_all(
+        r"^(\w+)\s*(?:=\s*\1\s*/|/=)\s*[\w.]+$|^\w*loss\w*\s*=[^\n]*\)\s*/\s*[\w.]*acc\w*$"
+    ):
+        name = re.match(r"\w+", code.statements[place].text)
+        if not name or not code.find(rf"\b{name[0]}\.backward\(|scale\({name[0]}\)", place):
+            continue
+        logged = code.find(
+            rf"^(?!.*DEBUG)(?:.*(?:\+=|append\(|log\(|add_scalar\()|return)[^\n]*\b{name[0]}\.(?:item|data|detach)\b(?![^\n]*\*)",
+            place,
+        )
+        if logged:
+            return [line, logged[1]]
+    return []

@@ -192,6 +192,7 @@ add_pattern(
     "Both sides of a similarity get gradients, and nothing keeps them apart.",
     CERTAIN,
     r"(?:-|1 - |2 - )\s*(?:\(?\s*)?(?:F\.|nn\.functional\.|tf\.|optax\.|self\.)?(?:cosine_similarity|cosine_sim|"
-    r"cos_?sim\w*|criterion)\(\s*(?:p|z|q|h|online|proj)\w*\s*,|(?i:simsiam|byol)",
+    r"cos_?sim\w*|criterion)\(\s*(?:p|z|q|h|online|proj)\w*\s*,|(?i:simsiam|byol)|"
+    r"l2_normalize\([^\n]*\*[^\n]*l2_normalize",
     lacks=r"\.detach\(\)|stop_?grad|no_grad\(\):[^\n]*\n[^\n]*(?:target|z\d)|temperature",
 )

@@ -85,8 +85,10 @@ def add_pattern(
 # ---- what training programs write, in whatever framework ---------------------------------------
 
 BACKWARD = r"\.backward\("
-OPTIMIZER_STEP = r"(?i:\w*(?:opt\w*|solver|sgd|adam\w*|trainer|scaler|self)(?:\[\w+\])?(?:\(\))?\.step\()"
-SCHEDULER_STEP = r"(?i:\w*(?:sched\w*|lr_?decay\w*)(?:\(\))?\.step\()"
+OPTIMIZER_STEP = (
+    r"(?i:(?<![\w.])(?!(?:\w+\.)*\w*(?:sch\b|sched|lrs?\b|lr_|decay|warm|prof|env))[\w.]+(?:\[\w+\])?(?:\(\))?\.step\()"
+)
+SCHEDULER_STEP = r"(?i:\w*(?:sched\w*|\bsch|\blrs|lr_?decay\w*)(?:\(\))?\.step\()"
 ZERO_GRAD = (
     r"zero_?grad|clear_?grad|cleargrads|\.grad\s*=\s*None|grad\.(?:data\.)?(?:zero_|fill_|detach_)|"
     r"zero_gradients|zeroGrad"

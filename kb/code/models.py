@@ -21,8 +21,8 @@ add_pattern(
     r"self\.\w+\s*=\s*(?:\[.*(?:nn\.\w+\(|\b(?:Linear|Conv\w*|LSTM|GRU|\w*Block|\w*Layer|\w*Head)\()|"
     r"\{.*nn\.\w+\()|"
     r"self\.\w+\.append\(\s*(?:nn\.\w+|\w*(?:Linear|Conv\w*|Block|Layer|Head|LSTM))\(|"
-    r"\b(?:Conv\w*|Linear|Module|Layer)(?:\[\]|>)\s+\w+\s*(?:\{|=|;)|=\s*new\s*\[\]\s*\{\s*(?:Linear|Conv)",
-    lacks=r"ModuleList|ModuleDict|add_module|register_module|RegisterComponents|keras|tf\.|Sequential\(\*|"
+    r"List<(?:Module|Conv|Linear)|\b(?:Conv\w*|Linear|Module|Layer)(?:\[\]|>)\s+\w+\s*(?:\{|=|;)|=\s*new\s*\[\]\s*\{\s*(?:Linear|Conv)",
+    lacks=r"ModuleList|ModuleDict|add_module|register_module|keras|tf\.|Sequential\(\*|"
     r"setattr\(|nn\.Sequential\(\)",
 )
 
@@ -31,7 +31,7 @@ add_pattern(
 def find_no_activation(code: Snippet) -> Proof:
     layers = code.find_all(LAYER)
     bare = not code.has(
-        r"(?i)relu|sigmoid|tanh|gelu|silu|swish|\belu|activation|softplus|mish|selu|\bact\w*\(|"
+        r"(?i)relu|sigmoid|σ|tanh|gelu|silu|swish|\belu|activation|softplus|mish|selu|\bact\w*\(|"
         r"hidden_act|LSTM|GRU|attention"
     )
     count = len(re.findall(LAYER, code.text))
@@ -40,8 +40,8 @@ def find_no_activation(code: Snippet) -> Proof:
 
 @mistake("stack-of-sigmoids", "model-vanishing-sigmoid", "Hidden layers are sigmoids, one behind the other.", LIKELY)
 def find_sigmoids(code: Snippet) -> Proof:
-    found = code.find_all(r"[sS]igmoid\(|[\"']sigmoid[\"']")
-    count = len(re.findall(r"[sS]igmoid\(|[\"']sigmoid[\"']", code.text))
+    found = code.find_all(r"[sS]igmoid\(|[\"']sigmoid[\"']|, ?σ\)")
+    count = len(re.findall(r"[sS]igmoid\(|[\"']sigmoid[\"']|, ?σ\)", code.text))
     looped = code.has(r"append\(\s*(?:nn\.)?Sigmoid\(")
     return [line for _, line in found[:2]] if count >= 3 or looped else []
 
@@ -109,9 +109,10 @@ add_pattern(
     "sign-temporal-collapse",
     "The time axis is pooled to one and then spread again.",
     CERTAIN,
-    r"Adaptive(?:Avg|Max)Pool1d\(\s*(?:output_size\s*=\s*)?1\s*\)|GlobalAveragePooling1D|"
+    r"Adaptive(?:Avg|Max)Pool[12]d\(\s*(?:output_size\s*=\s*)?\(?1\b|GlobalAveragePooling1D|"
     r"\.mean\((?:dim\s*=\s*)?(?:1|2|-1),\s*keepdim\s*=\s*True",
-    r"\.expand\(|\.repeat\(|RepeatVector|expand_as|tf\.tile",
+    r"\.expand\(\s*-1,\s*-1,|\.expand\([^\n]*\bT\b|\.repeat\([^\n]*\bT\b|RepeatVector|expand_as|tf\.tile",
+    r"(?i)ctc|LSTM|GRU|blank",
 )
 add_pattern(
     "no-causal-mask",
@@ -119,8 +120,8 @@ add_pattern(
     "Attention is given no mask, so that it sees what comes next.",
     LIKELY,
     r"scaled_dot_product_attention\((?![^\n]*(?:is_causal|mask))|TransformerEncoder(?:Layer)?\(|"
-    r"TransformerDecoder(?:Layer)?\(|MultiheadAttention\(|MultiHeadAttention\(",
-    r"(?i)vocab|lm_head|next_token|\bgenerate\(|\bchars?\b|language|gpt",
+    r"TransformerDecoder(?:Layer)?\(|\bSelfAttention\(|MultiheadAttention\(|MultiHeadAttention\(",
+    r"(?i)vocab|lm_head|next_token|\bgenerate\(|\bchars?\b|language|gpt|\[:, ?1:\]",
     lacks=r"(?i)causal|mask|tril|triu|bert|classif",
 )
 add_pattern(
@@ -148,6 +149,33 @@ add_pattern(
     r"^(?:x|out|h|y|z|identity|hidden|merged|residual|feats?|skip)\d?\s*[+*]=|"
     r"^(?:x|out|h|y|z|hidden|output)\d?\[[^\]]*\]\s*=[^=]",
     lacks=r"\.clone\(\)|@torch\.no_grad",
+)
+
+
+@mistake(
+    "activation-changed-in-place", "model-inplace-autograd",
+    "What an activation gave is changed in place, and its gradient needs it.", LIKELY,
+)  # fmt: skip
+def find_activation_changed(code: Snippet) -> Proof:
+    for place, _ in code.find_all(r"^\w+\s*=\s*[^\n]*(?:sigmoid|exp|tanh|relu|softmax|sqrt)\("):
+        name = re.match(r"\w+", code.statements[place].text)
+        changed = rf"^{name[0]}(?:\[[^\]]*\])?\s*[-+*/]=|^{name[0]}\[[^\]]*\]\s*=[^=]" if name else "(?!)"
+        found = code.find(changed, place + 1)
+        if found and not code.has(r"no_grad"):
+            return [found[1]]
+    return []
+
+
+add_pattern(
+    "table-not-registered",
+    "env-device-mismatch",
+    "A tensor of the module is no buffer, so that it does not move with the model.",
+    LIKELY,
+    r"self\.\w+\s*=\s*torch\.(?:zeros|ones|arange|randn|rand|tensor|linspace|eye|FloatTensor)\((?![^\n]*device)|"
+    r"self\.pe\s*=\s*pe\b",
+    r"class \w+\((?:torch\.)?(?:nn\.)?Module",
+    r"\.cuda\(\)|\.to\(",
+    lacks=r"register_buffer|nn\.Parameter\(self",
 )
 add_pattern(
     "vocabulary-grown",

@@ -51,7 +51,7 @@ add_pattern(
     LIKELY,
     r"(?i)total_steps\s*=\s*\w*epochs?\w*\s*\*\s*(?:len\(|\w*batches|\w*steps)|"
     r"steps_per_epoch\s*=\s*len\(\w+\)(?! *//)",
-    r"(?i)accum|[%/] ?\w*acc\b",
+    r"(?i)accum|[%/] ?\w*acc\b|if [^\n]*% ?\w+ ==",
     lacks=r"//\s*\w*accum|/\s*\w*accum[^\n]*steps",
 )
 add_pattern(

@@ -2,7 +2,6 @@
 
 from kb.code.mistake import (
     CERTAIN,
-    HINT,
     LIKELY,
     add_pattern,
 )
@@ -55,14 +54,6 @@ add_pattern(
     lacks=r"eps\w*\s*=\s*1e-[1-6]|autocast|GradScaler|amp\.",
 )
 add_pattern(
-    "all-in-half",
-    "prec-fp16-overflow",
-    "The model itself is in half precision.",
-    HINT,
-    r"\.half\(\)|fp16\s*=\s*True|autocast\(|float16|precision\s*=\s*(?:16|[\"']16)",
-    lacks=r"bf16|bfloat16",
-)
-add_pattern(
     "weights-in-bfloat16",
     "prec-bf16-stall",
     "The only copy of the weights is in bfloat16.",
@@ -86,7 +77,7 @@ add_pattern(
     "dist-sampler-epoch",
     "A distributed sampler is never told which epoch it is.",
     CERTAIN,
-    r"DistributedSampler\(",
+    r"DistributedSampler\((?![^\n]*shuffle\s*=\s*False)",
     lacks=r"set_epoch|Trainer\(|accelerator",
 )
 add_pattern(
@@ -96,6 +87,6 @@ add_pattern(
     LIKELY,
     r"DistributedDataParallel\(|DistributedSampler\(|strategy\s*=\s*[\"']ddp|init_process_group|local_rank|hvd\.|"
     r"devices\s*=\s*[2-9]",
-    r"(?i)def (?:val|eval|test)\w*|val\w*_?(?:acc|loss)|accuracy|correct|validation_step",
+    r"(?i)def (?:val|eval|test)\w*|val\w*_?(?:acc|loss)|\bacc\b|accuracy|correct|validation_step",
     lacks=r"all_reduce|all_gather|sync_dist\s*=\s*True|gather|\.reduce\(|torchmetrics|allreduce",
 )

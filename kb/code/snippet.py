@@ -15,7 +15,7 @@ LONGEST_CALL, LONGEST_STATEMENT = 24, 1_200
 """Lines over which a call may go on, and characters."""
 
 _STATEMENT = re.compile(
-    r"\s*(?:>>> ?|\.\.\. )?(?:"
+    r"\s*(?:"
     r"@\w|import [\w.]+|from \S+ import|(?:async )?def \w|class \w+ ?[(:{]|return\b|"
     r"(?:for|while|with|if|elif|else|try|except|finally|function)\b.*[:{(]\s*$|"
     r"(?:(?:var|let|const|val|auto|private|public|local|double|float|int) )?[\w.$]+(?:\[[^\]]*\])*"
@@ -26,6 +26,9 @@ _STATEMENT = re.compile(
 _TRACEBACK = re.compile(r'\s*File "|Traceback \(most|\s*[\^~]+\s*$|\s*(?:-+> ?)?\d+ ')
 _COMMENT = re.compile(r"(?:^|\s)#.*$|(?:^|[;{}])\s*//.*$")
 _SEVERAL = re.compile(r";\s+(?=\S)")
+_PROMPT = re.compile(r"^(?:In \[\d*\]: ?|\s*\.{3,}: ?|>>> ?|\.\.\. )")
+_SUITE = re.compile(r"(\s*(?:if|elif|else|for|while|with)\b.*?:)\s+([\w.\[\]]+(?:\(| ?[-+*/]?= ).*)")
+"""A header with its suite on the same line."""
 _OPEN, _CLOSED = re.compile(r"[(\[{]"), re.compile(r"[)\]}]")
 
 
@@ -113,9 +116,13 @@ def _choose_lines(lines: Iterable[LogLine]) -> Iterator[tuple[LogLine, str]]:
             source_follows = text.lstrip().startswith("File ")
             yield line, ""
             continue
-        code = _COMMENT.sub("", text).rstrip()
+        code = _COMMENT.sub("", _PROMPT.sub("", text)).rstrip()
         indent = code[: len(code) - len(code.lstrip())]
         for part in _SEVERAL.split(code):
+            suite = _SUITE.match(part)
+            if suite:
+                yield line, suite[1]
+                indent, part = indent + "    ", suite[2]
             yield line, part if part.startswith(indent) else indent + part
 
 
