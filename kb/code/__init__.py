@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kb.code import data, evaluation, loop, losses, models, optimizer, scale
+from kb.code import data, distributed, evaluation, language, loop, losses, models, optimizer, precision
 from kb.code.mistake import Certainty, FoundMistake, Mistake, registered_mistakes
 from kb.code.snippet import Snippet, calls_something, read_snippet
 
@@ -17,7 +17,7 @@ __all__ = [
     "read_snippet",
 ]
 
-_MODULES = (losses, models, loop, optimizer, data, evaluation, scale)
+_MODULES = (losses, models, language, loop, optimizer, precision, data, evaluation, distributed)
 
 
 def list_mistakes() -> Sequence[Mistake]:

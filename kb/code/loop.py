@@ -70,56 +70,68 @@ def find_read_after_zeroing(code: Snippet) -> Proof:
     return [found[1]] if found else []
 
 
+_LOSS_MADE_ANEW = (
+    r"^(?!.*(?:\+=|\.item\(\)\s*$)).*(?:"
+    r"\b\w*loss\w*\.requires_grad(?:_\(|\s*=)|"
+    r"Variable\([^\n]*\.data\b[^\n]*requires_grad\s*=\s*True|"
+    r"(?:tensor|FloatTensor|Tensor|as_tensor)\([^\n]*(?:loss|\.item\(\)|term|pred|out)[^\n]*requires_grad\s*=\s*True|"
+    r"\w*loss\w*\s*=\s*torch\.(?:tensor|Tensor|FloatTensor|from_numpy)\(|"
+    rf"{LOSS_CALL}\(\s*(?:torch\.)?(?:argmax\(|[\w.]+(?:\(\w*\))?\.(?:argmax\(|detach\(\)|data\b|item\(|numpy\(|cpu\(\)\.numpy)))"
+)
+_OUTPUT_CUT = (
+    r"^(?:_, ?)?(\w+)\s*=\s*(?:(?:torch|jnp|tf|np)\.(?:argmax|round|max)\(|"
+    r"\(?[\w.]+(?:\([^()]*\))?(?:\.\w+\([^()]*\))*"
+    r"(?:\.(?:argmax|detach|round|numpy|max)\([^()]*\)|\.data\b(?!\[)| > 0?\.\d\)))(?:\[1\])?(?:\.\w+\([^()]*\))*;?$"
+)
+"""An assignment whose value has no gradient: the best class, a detached or rounded tensor, an array, a comparison."""
+
+
 @mistake(
     "graph-cut", "ris-no-gradient-flow loop-detached-loss",
     "The loss is made of numbers that were cut off the graph, so that no gradient reaches the model.", CERTAIN
 )  # fmt: skip
 def find_graph_cut(code: Snippet) -> Proof:
-    direct = code.find(
-        r"^(?!.*(?:\+=|\.item\(\)\s*$)).*(?:\b\w*loss\w*\.requires_grad(?:_\(|\s*=)|"
-        r"Variable\([^\n]*\.data\b[^\n]*requires_grad\s*=\s*True|"
-        r"(?:torch\.)?(?:tensor|FloatTensor|Tensor|as_tensor)\([^\n]*(?:loss|\.item\(\)|term|pred|"
-        r"out)[^\n]*requires_grad\s*=\s*True|"
-        r"\w*loss\w*\s*=\s*torch\.(?:tensor|Tensor|FloatTensor|from_numpy)\(|"
-        rf"{LOSS_CALL}\(\s*(?:torch\.)?(?:argmax\(|[\w.]+(?:\(\w*\))?\.(?:argmax\(|detach\(\)|data\b|item\(|"
-        rf"cpu\(\)\.numpy|numpy\()))"
-    )
-    if direct:
-        return [direct[1]]
-    for place, line in code.find_all(
-        r"^(?:_, ?)?\w+\s*=\s*(?:(?:torch|jnp|tf|np)\.(?:argmax|round|max)\(|"
-        r"\(?[\w.]+(?:\([^()]*\))?(?:\.\w+\([^()]*\))*"
-        r"(?:\.(?:argmax|detach|round|numpy|max)\([^()]*\)|\.data\b(?!\[)|"
-        r" > 0?\.\d\)))(?:\[1\])?(?:\.\w+\([^()]*\))*;?$"
-    ):
-        names = re.match(r"(?:_, ?)?(\w+)", code.statements[place].text)
-        if (
-            names
-            and code.find(rf"{LOSS_CALL}\(\s*{re.escape(names[1])}\b", place + 1)
-            and code.has(BACKWARD + "|value_and_grad|grad\\(")
-        ):
+    made_anew = code.find(_LOSS_MADE_ANEW)
+    if made_anew:
+        return [made_anew[1]]
+    if not code.has(rf"{BACKWARD}|value_and_grad|grad\("):
+        return []
+    for place, line in code.find_all(_OUTPUT_CUT):
+        name = re.match(_OUTPUT_CUT, code.statements[place].text)
+        if name and code.find(rf"{LOSS_CALL}\(\s*{name[1]}\b", place + 1):
             return [line]
     return []
 
 
+_KEPT = (
+    r"^(?:self\.)?(\w+)\s*\+=\s*\w*(?:loss|cost|err)\w*\s*(?:[*/][^.\n]*)?;?$|"
+    r"^(?:self\.)?(\w*(?:total|running|epoch|sum|avg|cum)\w*)\s*=\s*\2\s*\+\s*\w*loss\w*\s*;?$|"
+    r"(?:loss\w*|history|hist|log\w*)(?:\[[^\]]*\])?\.append\(\s*\w*loss\w*\s*\)"
+)
+_METERED = r"^(?!.*(?:float|item|int|len|zip|dict|set|str)\()\w+\.update\(\s*(?:loss|\w+\([^()]*\))\s*[,)]"
+
+
 @mistake("graph-kept", "loop-graph-leak", "A tensor with its graph is kept from step to step.", CERTAIN)
 def find_graph_kept(code: Snippet) -> Proof:
-    for place, line in code.find_all(
-        r"^(?:self\.)?(\w+)\s*\+=\s*\w*(?:loss|cost|err)\w*\s*(?:[*/][^.\n]*)?;?$|"
-        r"^(?:self\.)?(\w*(?:total|running|epoch|sum|avg|cum)\w*)\s*=\s*\2\s*\+\s*\w*loss\w*\s*;?$|"
-        r"(?:loss\w*|history|hist|log\w*)(?:\[[^\]]*\])?\.append\(\s*\w*loss\w*\s*\)|"
-        r"^(?!.*(?:float|item|int|len|zip|dict|set|str)\()\w+\.update\(\s*(?:loss|\w+\([^()]*\))\s*[,)]"
-    ):
-        kept = re.match(r"(?:self\.)?(\w+)", code.statements[place].text)
-        name = re.escape(kept[1]) if kept else ""
-        if name and not code.has(rf"\b{name}\.backward\(|\b{name}\s*=\s*\w+\([^\n]*loss"):
-            meter = ".update(" in code.statements[place].text
-            loss = re.search(r"(\w*(?:loss|cost|err)\w*)\s*(?:[*/)][^.]*)?;?$", code.statements[place].text)
-            back = code.find_all(rf"\b{loss[1]}\.backward\(") if loss else []
-            same = any(code.name_function(one) == code.name_function(place) for one, _ in back)
-            if meter or same or not code.has(r"\.(?:item|tolist)\(\)|float\(|\.data\b|\.detach\(\)|keras|\.fit\("):
-                return [line]
+    metered = code.find(_METERED)
+    if metered:
+        return [metered[1]]
+    plain = code.has(r"\.(?:item|tolist)\(\)|float\(|\.data\b|\.detach\(\)|keras|\.fit\(")
+    for place, line in code.find_all(_KEPT):
+        text = code.statements[place].text
+        name = re.match(r"(?:self\.)?(\w+)", text)
+        if not name or code.has(rf"\b{name[1]}\.backward\(|\b{name[1]}\s*=\s*\w+\([^\n]*loss"):
+            continue  # a sum that is trained on
+        if not plain or _is_tensor_here(code, place, text):
+            return [line]
     return []
+
+
+def _is_tensor_here(code: Snippet, place: int, text: str) -> bool:
+    """Whether the loss that a statement keeps is gone backward from in the same function: it is no plain number."""
+    loss = re.search(r"(\w*(?:loss|cost|err)\w*)\s*(?:[*/)][^.]*)?;?$", text)
+    back = code.find_all(rf"\b{loss[1]}\.backward\(") if loss else []
+    return any(code.name_function(one) == code.name_function(place) for one, _ in back)
 
 
 add_pattern(
@@ -148,23 +160,6 @@ add_pattern(
     r"\b(?:LSTM|GRU|RNN|SimpleRNN|LSTMCell|GRUCell)\(",
     r"\.backward\(|\.compile\(|minimize\(",
     lacks=r"(?i)clip_?grad|clip_?norm|clip_?value|clip_by|max_norm|gradient_clip",
-)
-add_pattern(
-    "scaled-gradients-clipped",
-    "prec-clip-scaled-grads",
-    "Gradients are clipped before they are unscaled.",
-    CERTAIN,
-    r"\w+\.scale\([^\n]*\)\.backward\(",
-    r"clip_grad",
-    lacks=r"unscale_",
-)
-add_pattern(
-    "infinity-made-finite",
-    "ris-grad-sanitize",
-    "Infinite gradients are made finite, so that no overflow is found.",
-    CERTAIN,
-    r"grad[^\n]*nan_to_num\((?![^\n]*inf\s*=\s*(?:torch\.|float\(\"?)?inf)|"
-    r"nan_to_num_?\([^\n]*grad(?![^\n]*torch\.inf)|grad\[[^\]]*(?:isinf|isnan)[^\]]*\]\s*=",
 )
 add_pattern(
     "gate-on-every-norm",

@@ -115,16 +115,6 @@ add_pattern(
     r"(?i)ctc|LSTM|GRU|blank",
 )
 add_pattern(
-    "no-causal-mask",
-    "lm-no-causal-mask",
-    "Attention is given no mask, so that it sees what comes next.",
-    LIKELY,
-    r"scaled_dot_product_attention\((?![^\n]*(?:is_causal|mask))|TransformerEncoder(?:Layer)?\(|"
-    r"TransformerDecoder(?:Layer)?\(|\bSelfAttention\(|MultiheadAttention\(|MultiHeadAttention\(",
-    r"(?i)vocab|lm_head|next_token|\bgenerate\(|\bchars?\b|language|gpt|\[:, ?1:\]",
-    lacks=r"(?i)causal|mask|tril|triu|bert|classif",
-)
-add_pattern(
     "small-batch-normalisation",
     "model-batchnorm-tiny-batch",
     "BatchNorm takes mean and deviation of one or two samples.",
@@ -176,14 +166,6 @@ add_pattern(
     r"class \w+\((?:torch\.)?(?:nn\.)?Module",
     r"\.cuda\(\)|\.to\(",
     lacks=r"register_buffer|nn\.Parameter\(self",
-)
-add_pattern(
-    "vocabulary-grown",
-    "lm-token-out-of-range",
-    "Tokens are added, and the table of embeddings keeps its size.",
-    CERTAIN,
-    r"\.add_(?:special_)?tokens\(",
-    lacks=r"\.resize_token_embeddings\(",
 )
 add_pattern(
     "two-names-for-blank",
