@@ -76,8 +76,8 @@ def describe_measure(sign: Sign) -> list[str]:
 
 def _find_words(sign: Sign) -> list[str]:
     """What the regular expression of an error or a warning matches, an alternative each."""
-    pattern = inspect.getclosurevars(sign.measure).nonlocals.get("pattern")
-    return split_alternatives(pattern) if isinstance(pattern, str) else []
+    search = inspect.getclosurevars(sign.measure).nonlocals.get("search")
+    return split_alternatives(search.pattern) if isinstance(search, re.Pattern) else []
 
 
 def split_alternatives(pattern: str) -> list[str]:

@@ -34,7 +34,7 @@ def make_mistakes_page(library: Library) -> str:
             "source": "kb/code/__init__.py",
         }),
         "# Mistakes in code\n",
-        "Who asks about a broken run often pastes a piece of the program. "
+        "People who ask about a broken run often paste a piece of the program. "
         f"These {len(mistakes)} mistakes are looked for in it, in PyTorch and in other frameworks. The code is read as "
         "text and never run. What is found is quoted with its line, and speaks for the case whose bug it is. A snippet "
         "is only a part of a program, so a mistake that is not found speaks against nothing.\n",

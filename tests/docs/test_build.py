@@ -1,6 +1,7 @@
 """The site builds strictly, has every page, and says of each what it is."""
 
 import itertools
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from kb.code import list_mistakes
 from kb.signs import list_signs
 from repro.case import load_case
 from repro.collection import find_collection
@@ -181,6 +183,16 @@ def test_measure_of_a_sign_is_told_from_its_code() -> None:
     assert any("FLAT_RANGE" in line for line in describe_measure(list_signs()["train-loss-flat"]))
     assert any("stack expects each tensor" in line for line in describe_measure(list_signs()["error-collate"]))
     assert split_alternatives(r"a(?:b|c)|d\|e") == ["a(b|c)", "d|e"]
+
+
+def test_page_of_mistakes_has_each_with_its_cases() -> None:
+    from site_pages.library import load_library
+    from site_pages.mistakes import make_mistakes_page
+
+    page = make_mistakes_page(load_library())
+    for one in list_mistakes():
+        (row,) = re.findall(rf"^\| `{one.id}` \|.*$", page, re.MULTILINE)
+        assert all(f"cases/{case_id}.md" in row for case_id in one.cases)
 
 
 def test_nothing_of_a_later_version_is_needed() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kb.match import Matcher
+from kb.match import EvidenceKind, Matcher
 from repro.collection import find_collection
 from tests.docs.conftest import ROOT
 
@@ -41,3 +41,9 @@ def test_page_names_every_key(printed: set[str]) -> None:
     page = Path(ROOT / "docs" / "json.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([a-z_.\[\]]+)` \|", page, re.MULTILINE))
     assert documented == printed
+
+
+def test_page_names_every_kind_of_evidence() -> None:
+    page = Path(ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `matches\[\]\.evidence\[\]\.kind` \|.*$", page, re.MULTILINE)
+    assert {kind.value for kind in EvidenceKind} <= set(re.findall(r"`([a-z]+)`", row))
