@@ -26,7 +26,7 @@ from repro.case import Case, Side
 Scores = NDArray[np.float64]
 
 OUTSIDE = Path(__file__).parents[1] / "data" / "outside.toml"
-POOLED, POOLED_VOICES = 4, 2
+POOLED, POOLED_VOICES = 4, 3
 """Best passages of a case whose mean counts: one alone is luck, all of them drown the one that fits."""
 SIGN_FLOOR, SIGN_CEILING = -1.2, 3.0
 """Limits of what one sign may say for or against a case, in nats: logs vary in more ways than our runs."""

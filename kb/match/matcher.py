@@ -24,7 +24,7 @@ LEAST_ASKED = 4
 """Words that ask whether something is normal."""
 COMPLAINT = 12
 """Words beside a log from which on somebody says that something is wrong, or asks."""
-SURE_OF_HEALTHY = 0.6
+SURE_OF_HEALTHY = 0.75
 """Probability from which a case is meant though nothing stands out in the curves and nobody complains."""
 NORMAL_BEHIND, EXPLAINED_BEHIND = 1.0, 2.5
 """Nats by which what is normal may lie behind the best case: where the log shows what it says, and nothing else."""
@@ -114,7 +114,7 @@ def _judge(library: Library, query: Query, none: float, best: float, normal: Nor
     if normal and (best < SURE or explains(library, normal, query)):
         return Verdict.HEALTHY
     curves = query.findings["healthy-curves"].answer is Answer.SEEN and library.benign.issuperset(query.seen)
-    complains = bool(query.error or query.mistakes) or len(query.prose.split()) >= COMPLAINT
+    complains = bool(query.log.error or query.mistakes) or len(query.prose.split()) >= COMPLAINT
     if curves and not complains:
         if best < DOUBTFUL or (none > NONE_OF_THESE and best < SURE_OF_HEALTHY):
             return Verdict.HEALTHY
