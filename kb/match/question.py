@@ -16,7 +16,7 @@ ASKED_OF = 5
 """Best cases whose symptoms and causes may be asked about."""
 LEAST_GAIN = 0.02
 """Nats that an answer must be expected to tell."""
-TRUST = {QuestionKind.SIGN: 1.0, QuestionKind.SYMPTOM: 0.8, QuestionKind.CAUSE: 0.9}
+TRUST = {QuestionKind.SIGN: 1.0, QuestionKind.SYMPTOM: 0.5, QuestionKind.CAUSE: 0.9}
 """A symptom in another's words is answered less surely than what a log shows; one's own program can be looked at."""
 MAX_SYMPTOM = 140
 

@@ -119,6 +119,13 @@ _HYPER = frozenset(
 )
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _FILLERS = frozenset(("reached is was of the at now with a an and got new to for in on monitored metric").split())
+_CHANGES = frozenset(
+    (
+        "becomes become became becoming goes go going went gets get getting got turns turn turned stays stay stayed "
+        "remains remain keeps kept hits shows jumps jumped drops dropped explodes diverges outputs gives"
+    ).split()
+)
+"""Verbs behind a metric: somebody tells what it does, and no program prints so."""
 _AMOUNTS = frozenset(("max min num per n every warmup log logging save eval best number limit interval of").split())
 """Words which say that a number of epochs or steps is a setting and no counter."""
 _SETTINGS = frozenset(("optimizer trainer config cfg args hparams scheduler weight bias weights").split())
@@ -172,6 +179,8 @@ def understand_key(key: str) -> Name:
         words.pop(0)
     while len(words) > 1 and words[-1] in _FILLERS:
         words.pop()
+    if len(words) > 1 and words[-1] in _CHANGES:
+        return Name(Role.IGNORED, own, Split.NONE, own)
     named = [find_split(word) for word in words]
     split = next((found for found in named if found), Split.NONE)
     rest = [word for word, found in zip(words, named, strict=True) if not found]

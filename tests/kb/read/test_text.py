@@ -421,6 +421,9 @@ def test_prefix_and_line_end_change_nothing(prefix: str, ending: str) -> None:
         "we use 4 GPUs and torch 2.1.0 on 2026-01-02",
         "model: Sequential(\n  (0): Linear(in_features=16, out_features=4, bias=True)\n)",
         "number of parameters: 12,345,678",
+        "the loss becomes nan",
+        "val loss stays nan, why?",
+        "it goes to inf: the loss gets inf",
     ],
 )
 def test_what_is_no_record(text: str) -> None:
