@@ -142,7 +142,7 @@ def join_queries(queries: Sequence[Query]) -> Query:
             findings=findings,
             prose="\n".join(part for part in (first.prose, later.prose) if part)[-MAX_PROSE:],
             error=later.error or first.error,
-            mistakes=(*first.mistakes, *later.mistakes),
+            mistakes=tuple({one.mistake.id: one for one in (*first.mistakes, *later.mistakes)}.values()),
         )
     return first
 
