@@ -23,7 +23,10 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-FROZEN = next(path for path in find_examples() if "frozen" in path.stem).read_text(encoding="utf-8")
+FROZEN, WER = (
+    next(path for path in find_examples() if name in path.stem).read_text(encoding="utf-8")
+    for name in ("frozen", "wer")
+)
 NUMPY = "RuntimeError: Numpy is not available, since I upgraded NumPy to 2.0"
 INPUT = 'textarea[data-testid="stChatInputTextArea"]'
 Open = Callable[..., Chrome]
@@ -154,7 +157,7 @@ def test_from_a_paste_to_the_verdict_and_back(app_address: str, open_browser: Op
     first = time_answer(browser, NUMPY, "vision-numpy-abi", "None of these:")
     press(browser, "Start anew")
     wait_for(browser, "Or try one of these")
-    later = time_answer(browser, FROZEN, "12 records", "None of these:")
+    later = time_answer(browser, WER, "16 records", "None of these:")
     print(f"first answer {first:.2f} s, a later one {later:.2f} s after the paste")
     select_tab(browser, "Run it")
     press(browser, "Run before and after")
