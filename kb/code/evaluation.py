@@ -27,7 +27,8 @@ def find_evaluated_in_train_mode(code: Snippet) -> Proof:
     called = found and code.find(r"(?:model|net|self|clf|classifier|network|encoder)\w*\((?!self)|forward\(", found[0])
     drops = code.has(r"(?i)dropout|batch_?norm|resnet|densenet|efficientnet|mobilenet|from_pretrained|\bbert")
     shown = code.has(r"nn\.(?:Linear|Conv\dd|LSTM|GRU|Sequential)\(")
-    return [found[1]] if found and called and (drops or not shown) else []
+    looped = found and code.find(r"^for ", max(found[0] - 2, 0))
+    return [found[1]] if found and called and looped and (drops or not shown) else []
 
 
 add_pattern(

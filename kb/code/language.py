@@ -55,5 +55,6 @@ add_pattern(
     r"(?:cross_entropy|integer_labels|criterion|loss_fn|loss_fct|loss_func|crit)\(\s*[^\n]*(?:logits|out\w*|pred\w*|"
     r"scores)[^\n]*,\s*(?:batch\[[\"'])?(?:input_ids|tok\w*|inputs?|x|ids|src|xb|seq|"
     r"data)\b[\"']?\]?(?:\.(?:view|reshape|flatten)\([^()]*\)|\.to\(\w+\)|\.long\(\))*\s*\)",
+    r"(?i)vocab|token|input_ids|lm_head|embed|logits",
     lacks=r"(?i)reconstruct|autoencoder|decoder\(z|\w+AE\b",
 )

@@ -14,11 +14,11 @@ SIGMOID_LOSS = (
     r"BinaryCrossentropy\([^)]*from_logits\s*=\s*True|logitbinarycrossentropy|bce_with_logits"
 )
 OUTPUT = r"(?:out\w*|logits?|pred\w*|y_?hat\w*|y_pred|x|y|scores?|probs?|p|z|o|h)"
+NO_OUTPUT = r"attn|attention|@|matmul|bmm|multinomial|topk|temperature|\[:, ?-1"
+"""Of a line whose softmax is that of attention, or draws the next token."""
 SOFTMAX = (
-    r"^(?!.*(?:attn|attention|multinomial|topk|temperature|\[:, ?-1))"
-    r".*(?:\bSoftmax\(|activation\s*=\s*[\"']softmax|nn_softmax\()|"
-    rf"^(?:return|(?:self\.)?{OUTPUT}\s*=)(?!.*(?:attn|attention|multinomial|topk|\.max\(|argmax|\[:, ?-1))"
-    r"[^\n]*\bsoftmax\("
+    rf"^(?!.*(?:{NO_OUTPUT})).*(?:\bSoftmax\(|activation\s*=\s*[\"']softmax|nn_softmax\()|"
+    rf"^(?:return|(?:self\.)?{OUTPUT}\s*=)(?!.*(?:{NO_OUTPUT}|\.max\(|argmax))[^\n]*\bsoftmax\("
 )
 SIGMOID = (
     r"^(?!.*(?:>=? ?0?\.\d|round\()).*(?:\bSigmoid\(|activation\s*=\s*[\"']sigmoid)|"

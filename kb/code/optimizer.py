@@ -126,7 +126,7 @@ def find_high_rate(code: Snippet) -> Proof:
 
 @mistake("rate-high-for-sgd", "optim-lr-too-high", "The learning rate is high, even without momentum.", HINT)
 def find_high_rate_of_sgd(code: Snippet) -> Proof:
-    return [] if code.has(ADAPTIVE) else _find_rate(code, lambda rate: rate >= 0.3)
+    return [] if code.has(rf"{ADAPTIVE}|Adadelta|Adagrad|LBFGS") else _find_rate(code, lambda rate: rate >= 0.3)
 
 
 @mistake("rate-too-low", "optim-lr-too-low", "The learning rate hardly moves the weights.", LIKELY)

@@ -126,6 +126,7 @@ SEEN = [
     ("padding-is-end", "tokenizer.pad_token = tokenizer.eos_token", "tokenizer.add_special_tokens({'pad_token': '[PAD]'})"),
     ("shifted-twice", "out = model(input_ids=ids[:, :-1], labels=ids[:, 1:])\nlabels = ids[:, 1:]", "out = model(input_ids=ids, labels=ids)"),
     ("not-shifted", "loss = F.cross_entropy(logits.view(-1, V), input_ids.view(-1))", "loss = F.cross_entropy(logits[:, :-1].reshape(-1, V), input_ids[:, 1:].reshape(-1))"),
+    ("not-shifted", "out = lm_head(h)\nloss = criterion(out.transpose(1, 2), tokens)", "out = net(noisy)\nloss = criterion(out, x)"),
     ("half-with-tiny-eps", "model = Net().half()\nopt = torch.optim.Adam(model.parameters())", "model = Net().half()\nopt = torch.optim.Adam(model.parameters(), eps=1e-4)"),
     ("weights-in-bfloat16", "model = model.to(torch.bfloat16)", "with torch.autocast('cuda', dtype=torch.bfloat16):\n    out = model(x)"),
     ("precision-of-another-device", "device = 'mps'\nwith torch.autocast('cuda'):\n    out = model(x)", "device = 'mps'\nwith torch.autocast(device):\n    out = model(x)"),
@@ -147,6 +148,134 @@ SEEN = [
 def find_in(code: str) -> dict[str, list[LogLine]]:
     lines = [LogLine(number, text) for number, text in enumerate(code.splitlines(), 1)]
     return {found.mistake.id: list(found.lines) for found in find_mistakes(read_snippet(lines))}
+
+
+RIGHT = {
+    "classifier": """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3, 1)
+        self.dropout1 = nn.Dropout(0.25)
+        self.fc1 = nn.Linear(9216, 128)
+        self.fc2 = nn.Linear(128, 10)
+    def forward(self, x):
+        x = F.relu(self.conv1(x))
+        x = F.relu(self.fc1(torch.flatten(self.dropout1(x), 1)))
+        return F.log_softmax(self.fc2(x), dim=1)
+def train(model, loader, optimizer):
+    model.train()
+    for data, target in loader:
+        optimizer.zero_grad()
+        loss = F.nll_loss(model(data), target)
+        loss.backward()
+        optimizer.step()
+def test(model, loader):
+    model.eval()
+    test_loss = correct = 0
+    with torch.no_grad():
+        for data, target in loader:
+            output = model(data)
+            test_loss += F.nll_loss(output, target, reduction='sum').item()
+            correct += output.argmax(dim=1, keepdim=True).eq(target.view_as(output)).sum().item()
+    test_loss /= len(loader.dataset)
+train_loader = torch.utils.data.DataLoader(digits, batch_size=64, shuffle=True)
+optimizer = optim.Adadelta(model.parameters(), lr=1.0)
+scheduler = StepLR(optimizer, step_size=1, gamma=0.7)
+for epoch in range(1, args.epochs + 1):
+    train(model, train_loader, optimizer)
+    test(model, test_loader)
+    scheduler.step()
+""",
+    "adversarial": """
+for i, (real, _) in enumerate(loader):
+    netD.zero_grad()
+    errD = criterion(netD(real).view(-1), ones)
+    errD.backward()
+    fake = netG(torch.randn(len(real), nz, 1, 1))
+    err_fake = criterion(netD(fake.detach()).view(-1), zeros)
+    err_fake.backward()
+    optimizerD.step()
+    netG.zero_grad()
+    errG = criterion(netD(fake).view(-1), ones)
+    errG.backward()
+    optimizerG.step()
+""",
+    "mixed precision": """
+scaler = torch.cuda.amp.GradScaler()
+for x, y in loader:
+    optimizer.zero_grad()
+    with torch.autocast(device_type='cuda', dtype=torch.float16):
+        loss = loss_fn(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+    scaler.step(optimizer)
+    scaler.update()
+""",
+    "reinforcement": """
+q = policy_net(state_batch).gather(1, action_batch)
+with torch.no_grad():
+    next_q[non_final] = target_net(next_states).max(1).values
+target = next_q * GAMMA + reward_batch
+loss = nn.SmoothL1Loss()(q, target.unsqueeze(1))
+optimizer.zero_grad()
+loss.backward()
+torch.nn.utils.clip_grad_value_(policy_net.parameters(), 100)
+optimizer.step()
+""",
+    "translation": """
+def attend(q, k, v, mask):
+    scores = (q @ k.transpose(-2, -1) / math.sqrt(d_k)).masked_fill(mask == 0, -1e9)
+    return F.softmax(scores, dim=-1) @ v
+criterion = nn.CrossEntropyLoss(ignore_index=PAD_IDX)
+for src, tgt in loader:
+    logits = model(src, tgt[:-1], src_mask, tgt_mask)
+    optimizer.zero_grad()
+    loss = criterion(logits.reshape(-1, logits.shape[-1]), tgt[1:].reshape(-1))
+    loss.backward()
+    optimizer.step()
+    losses += loss.item()
+""",
+    "recurrent": """
+for inputs, targets in loader:
+    hidden = tuple(h.detach() for h in hidden)
+    model.zero_grad()
+    outputs, hidden = model(inputs, hidden)
+    loss = criterion(outputs, targets.reshape(-1))
+    loss.backward()
+    clip_grad_norm_(model.parameters(), 0.5)
+    optimizer.step()
+""",
+    "keras": """
+model = keras.Sequential([layers.Conv2D(32, 3, activation="relu"), layers.Flatten(), layers.Dropout(0.5),
+                          layers.Dense(num_classes, activation="softmax")])
+y_train = keras.utils.to_categorical(y_train, num_classes)
+model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+model.fit(x_train, y_train, batch_size=128, epochs=15, validation_split=0.1)
+""",
+    "lightning": """
+class Lit(pl.LightningModule):
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        loss = F.cross_entropy(self(x), y)
+        self.log("train_loss", loss)
+        return loss
+    def validation_step(self, batch, batch_idx):
+        x, y = batch
+        self.log("val_loss", F.cross_entropy(self(x), y), sync_dist=True)
+    def configure_optimizers(self):
+        return torch.optim.AdamW(self.parameters(), lr=2e-4)
+trainer = pl.Trainer(devices=4, strategy="ddp", callbacks=[ModelCheckpoint(monitor="val_loss", mode="min")])
+""",
+}
+"""Programs as tutorials have them, with nothing wrong."""
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, id=name) for name, code in RIGHT.items()])
+def test_right_programs_show_hints_at_most(code: str) -> None:
+    certainty = {one.id: one.certainty for one in list_mistakes()}
+    assert {name for name in find_in(code) if certainty[name] is not Certainty.HINT} == set()
 
 
 @cache
