@@ -49,9 +49,10 @@ bench-docs: pages ## Measure the matching for the site; wants chromium
 app-picture: setup ## Take the pictures of the app for the site; wants chromium
 	$(BIN)/python docs/take_app_picture.py
 
-readme: setup ## Write the generated parts of README.md anew
+readme: setup ## Write the generated parts of README.md and of the home page anew
 	$(BIN)/repro case gait-transpose --plot docs/images/gait-transpose.svg >/dev/null
 	$(BIN)/python docs/generate_readme.py
+	$(BIN)/python docs/generate_pages.py
 
 bench: setup ## Measure speed
 	$(BIN)/python tests/bench/bench_speed.py
