@@ -58,6 +58,7 @@ bench: setup ## Measure speed
 	$(BIN)/python tests/bench/bench_speed.py
 	$(BIN)/python tests/bench/bench_read.py
 	$(BIN)/python tests/bench/bench_search.py
+	$(BIN)/python tests/bench/bench_code.py
 
 setup: $(VENV)/.done ## Create the virtual environment
 

@@ -61,7 +61,7 @@ add_pattern(
     "The validation data goes through the transforms of the training.",
     CERTAIN,
     r"(?i)(?:val|test|valid)\w*\s*=\s*[^\n]*\b(?:train_?(?:transform\w*|tf\w*|aug\w*|pipeline|datagen\w*)|"
-    r"transforms?_train|TRAIN_PIPELINE|aug\w*_train)|"
+    r"transforms?_train|aug\w*_train)|"
     r"train_datagen\.flow\w*\([^\n]*(?:val|valid)\w*",
 )
 add_pattern(
@@ -139,11 +139,10 @@ add_pattern(
     "eval-shuffled-order",
     "Predictions of a shuffled reader are compared with labels in file order.",
     CERTAIN,
-    r"(?i)flow_from_(?:directory|dataframe)\((?![^\n]*shuffle\s*=\s*False)|"
-    r"image_dataset_from_directory\((?![^\n]*shuffle\s*=\s*False)|(?:batches|test\w*|val\w*)\s*=\s*flow\(\w+\)|"
+    r"(?<!def )\b(?:flow(?:_from_\w+)?|image_dataset_from_directory)\((?![^\n]*shuffle\s*=\s*False)|"
     r"test\w*\s*=\s*[^\n]*DataLoader\([^\n]*shuffle\s*=\s*True",
     r"\.classes\b|predict(?:_generator|_classes)?\(|confusion_matrix|argmax",
-    lacks=r"(?:test|val)\w*\s*=[^\n]*shuffle\s*=\s*False",
+    lacks=r"(?:flow\w*|from_directory|DataLoader)\([^\n]*shuffle\s*=\s*False",
 )
 add_pattern(
     "two-readers-of-pictures",

@@ -159,7 +159,7 @@ add_pattern(
     "After a resume the optimizer starts anew.",
     LIKELY,
     r"load_state_dict\(|load_weights\(|set_weights\(",
-    r"(?i)resum|start_epoch|continue|loaded checkpoint|restart|last\.(?:pt|ckpt|pth)",
+    r"(?i)resum|start_epoch|continue|restart|last\.(?:pt|ckpt|pth)",
     lacks=r"(?i)opt\w*\.load_state_dict|optimizer_state|strict\s*=\s*False|\.eval\(\)|predict|DataParallel",
 )
 add_pattern(
@@ -169,5 +169,5 @@ add_pattern(
     LIKELY,
     r"(?i)opt\w*\.load_state_dict\(",
     r"for \w+ in range\((?:\s*[01],\s*)?[\w.]*(?:epochs?|EPOCHS?|max_epoch)\w*(?:\s*\+\s*1)?\)|start_epoch\s*=\s*[01]$",
-    lacks=r"epoch\w*\s*=\s*[^\n]*\[[\"']epochs?[\"']\]|[\"']epochs?[\"']\] \+ 1|last_epoch|updates",
+    lacks=r"epoch\w*\s*=\s*[^\n]*\[[\"']epochs?[\"']\]|[\"']epochs?[\"']\] \+ 1|last_epoch",
 )

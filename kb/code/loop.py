@@ -87,9 +87,11 @@ _OUTPUT_CUT = (
 
 
 @mistake(
-    "graph-cut", "ris-no-gradient-flow loop-detached-loss",
-    "The loss is made of numbers that were cut off the graph, so that no gradient reaches the model.", CERTAIN
-)  # fmt: skip
+    "graph-cut",
+    "ris-no-gradient-flow loop-detached-loss",
+    "The loss is made of numbers that were cut off the graph, so that no gradient reaches the model.",
+    CERTAIN,
+)
 def find_graph_cut(code: Snippet) -> Proof:
     made_anew = code.find(_LOSS_MADE_ANEW)
     if made_anew:
@@ -119,8 +121,8 @@ def find_graph_kept(code: Snippet) -> Proof:
     plain = code.has(r"\.(?:item|tolist)\(\)|float\(|\.data\b|\.detach\(\)|keras|\.fit\(")
     for place, line in code.find_all(_KEPT):
         text = code.statements[place].text
-        name = re.match(r"(?:self\.)?(\w+)", text)
-        if not name or code.has(rf"\b{name[1]}\.backward\(|\b{name[1]}\s*=\s*\w+\([^\n]*loss"):
+        name = code.statements[place].name
+        if code.has(rf"\b{name}\.backward\(|\b{name}\s*=\s*\w+\([^\n]*loss"):
             continue  # a sum that is trained on
         if not plain or _is_tensor_here(code, place, text):
             return [line]
@@ -180,8 +182,7 @@ add_pattern(
 )
 def find_division_under_condition(code: Snippet) -> Proof:
     for place, line in code.find_all(r"^(\w+)\s*(?:=\s*\1\s*/|/=)\s*[\w.]+$"):
-        name = re.match(r"\w+", code.statements[place].text)
-        back = code.find(rf"\b{name[0]}\.backward\(", place) if name else None
+        back = code.find(rf"\b{code.statements[place].name}\.backward\(", place)
         if back and code.statements[place].indent > code.statements[back[0]].indent:
             return [line]
     return []
@@ -197,13 +198,11 @@ def find_divided_loss_logged(code: Snippet) -> Proof:
     for place, line in code.find_all(
         r"^(\w+)\s*(?:=\s*\1\s*/|/=)\s*[\w.]+$|^\w*loss\w*\s*=[^\n]*\)\s*/\s*[\w.]*acc\w*$"
     ):
-        name = re.match(r"\w+", code.statements[place].text)
-        if not name or not code.find(rf"\b{name[0]}\.backward\(|scale\({name[0]}\)", place):
+        name = code.statements[place].name
+        if not code.find(rf"\b{name}\.backward\(|scale\({name}\)", place):
             continue
-        logged = code.find(
-            rf"^(?!.*DEBUG)(?:.*(?:\+=|append\(|log\(|add_scalar\()|return)[^\n]*\b{name[0]}\.(?:item|data|detach)\b(?![^\n]*\*)",
-            place,
-        )
+        keeps = r"(?:.*(?:\+=|append\(|log\(|add_scalar\()|return)"
+        logged = code.find(rf"^{keeps}[^\n]*\b{name}\.(?:item|data|detach)\b(?![^\n]*\*)", place)
         if logged:
             return [line, logged[1]]
     return []

@@ -43,13 +43,15 @@ add_pattern(
     SIGMOID_LOSS,
 )
 add_pattern(
-    "raw-output-into-probability-loss", "model-output-activation",
-    "The loss wants probabilities, and nothing in the code makes any.", LIKELY,
+    "raw-output-into-probability-loss",
+    "model-output-activation",
+    "The loss wants probabilities, and nothing in the code makes any.",
+    LIKELY,
     r"\bBCELoss\(|\bbinary_cross_entropy\(|[\"']binary_crossentropy|BinaryCrossentropy\(\)|\bNLLLoss\(|"
     r"\bnll_loss\(",
     rf"{LAYER}|def forward|layer_\w+\(|Conv2[dD]\(",
     lacks=r"(?i)sigmoid|softmax|from_logits|logits",
-)  # fmt: skip
+)
 add_pattern(
     "relu-behind-output",
     "model-output-activation model-dead-relu",
@@ -107,7 +109,7 @@ add_pattern(
     "loss-onehot-mixup",
     "One-hot targets go to a loss that wants class numbers.",
     LIKELY,
-    r"to_categorical\(|one_hot\(|OneHotEncoder|get_dummies\(|LabelBinarizer|onehot\(|\bone_hot\.max\(",
+    r"to_categorical\(|one_hot\(|OneHotEncoder|get_dummies\(|LabelBinarizer|onehot\(",
     r"sparse_categorical|SparseCategorical|CrossEntropyLoss\(|NLLLoss\(|(?<!def )\bcross_entropy\(|nll_loss\(|"
     r"sparse_softmax",
     lacks=r"_, \w+\s*=\s*\w+\.max\(|argmax\(|\.argmax",
@@ -138,7 +140,7 @@ add_pattern(
     LIKELY,
     r"\(-\s*\w*loss\w*\)\.backward|minimize\(\s*-\s*\w*loss|"
     r"loss\w*\s*=\s*(?!-)(?:torch\.(?:mean|sum)\()?[\w.]*(?:log_prob|log_likelihood|logpdf)\(|"
-    r"loss\w*\s*=\s*\(?\s*(?:elbo|ll|log_?lik\w*)\b|return\s+-\s*0?\.5\s*\*",
+    r"loss\w*\s*=\s*\(?\s*(?:elbo|ll|log_?lik\w*)\b",
 )
 add_pattern(
     "masks-of-255",
@@ -166,7 +168,7 @@ add_pattern(
     LIKELY,
     r"(?i)\bpad\b|\bpad_|padding|<pad>|_pad\b",
     LOGITS_LOSS,
-    lacks=r"(?i)ignore_index|mask|-100|conv|padding\s*=\s*\d|F\.pad|\[kept\]|\[real\]",
+    lacks=r"(?i)ignore_index|mask|-100|conv|padding\s*=\s*\d|F\.pad|!= ?[\w.]*pad",
 )
 add_pattern(
     "column-against-row",
@@ -175,7 +177,7 @@ add_pattern(
     HINT,
     REGRESSION_LOSS,
     r"Linear\([^()]*,\s*(?:out_features\s*=\s*)?1\s*\)|nnx?\.Dense\(1\)",
-    lacks=r"(?i)squeeze|view\(\s*-1|reshape\(|flatten|\[:, ?(?:0|None)\]|\[:, ?\[|compile\(|keepdim|return predict",
+    lacks=r"(?i)squeeze|view\(\s*-1|reshape\(|flatten|\[:, ?(?:0|None)\]|\[:, ?\[|compile\(|keepdim",
 )
 add_pattern(
     "kl-in-full",

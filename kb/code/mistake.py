@@ -69,9 +69,7 @@ def mistake(name: str, cases: str, sentence: str, certainty: Certainty) -> Calla
     return register
 
 
-def add_pattern(
-    name: str, cases: str, sentence: str, certainty: Certainty, *shows: str, lacks: str = ""
-) -> None:  # fmt: skip
+def add_pattern(name: str, cases: str, sentence: str, certainty: Certainty, *shows: str, lacks: str = "") -> None:
     """A mistake that is there where some statement shows each of the patterns, and none shows what it `lacks`."""
 
     @mistake(name, cases, sentence, certainty)

@@ -57,7 +57,7 @@ add_pattern(
     r"(?![^\n]*(?:\*|/|sqrt|stddev|std\s*=|0\.0\d))|"
     r"normal_\([^)]*(?:std\s*=\s*1(?:\.0)?\b|,\s*0(?:\.0)?,\s*1(?:\.0)?\s*\))|stddev\s*=\s*1(?:\.0)?\b|"
     r"RandomNormal\(\s*\)|\binit\s*=\s*randn\b|initializers\.normal\(1(?:\.0)?\)",
-    lacks=r"weight \* |(?i:kaiming|xavier|glorot|he_normal)",
+    lacks=r"sqrt\(|\*\* ?-?0?\.5|(?i:kaiming|xavier|glorot|he_normal)",
 )
 add_pattern(
     "recurrent-batch-axis",
@@ -76,14 +76,16 @@ add_pattern(
     r"\.(?:view|reshape)\([^\n]*(?:size\(|shape\[)2\D[^\n]*(?:size\(|shape\[)1\D|"
     r"(?:view|reshape)\(\s*\(?\s*(?:[\w.]+\[0\]|-?\w+|len\(\w+\)|[\w.]+\.size\(0\)|"
     r"[\w.]+\.shape\[0\])\s*,\s*(?:3|C|channels|n_channels|in_channels|num_channels)\s*,\s*(?!-1|1\b)\w",
-    lacks=r"frombuffer|permute\(",
+    lacks=r"permute\(",
 )
 
 
 @mistake(
-    "view-in-other-order", "data-view-transpose gait-transpose",
-    "Axes are given to view or reshape in another order than they have, which mixes the numbers.", CERTAIN
-)  # fmt: skip
+    "view-in-other-order",
+    "data-view-transpose gait-transpose",
+    "Axes are given to view or reshape in another order than they have, which mixes the numbers.",
+    CERTAIN,
+)
 def find_view_in_other_order(code: Snippet) -> Proof:
     for place, _ in code.find_all(r"^\w+(?:, ?\w+)+ = [\w.]+\.(?:shape|size\(\))\s*;?$"):
         names = [name.strip() for name in code.statements[place].text.split("=")[0].split(",")]
@@ -143,14 +145,15 @@ add_pattern(
 
 
 @mistake(
-    "activation-changed-in-place", "model-inplace-autograd",
-    "What an activation gave is changed in place, and its gradient needs it.", LIKELY,
-)  # fmt: skip
+    "activation-changed-in-place",
+    "model-inplace-autograd",
+    "What an activation gave is changed in place, and its gradient needs it.",
+    LIKELY,
+)
 def find_activation_changed(code: Snippet) -> Proof:
     for place, _ in code.find_all(r"^\w+\s*=\s*[^\n]*(?:sigmoid|exp|tanh|relu|softmax|sqrt)\("):
-        name = re.match(r"\w+", code.statements[place].text)
-        changed = rf"^{name[0]}(?:\[[^\]]*\])?\s*[-+*/]=|^{name[0]}\[[^\]]*\]\s*=[^=]" if name else "(?!)"
-        found = code.find(changed, place + 1)
+        name = code.statements[place].name
+        found = code.find(rf"^{name}(?:\[[^\]]*\])?\s*[-+*/]=|^{name}\[[^\]]*\]\s*=[^=]", place + 1)
         if found and not code.has(r"no_grad"):
             return [found[1]]
     return []

@@ -24,9 +24,11 @@ def find_scheduler_first(code: Snippet) -> Proof:
 
 
 @mistake(
-    "scheduler-in-batch-loop", "optim-scheduler-per-batch ris-scheduler-indent",
-    "A schedule that counts epochs steps at every batch.", CERTAIN
-)  # fmt: skip
+    "scheduler-in-batch-loop",
+    "optim-scheduler-per-batch ris-scheduler-indent",
+    "A schedule that counts epochs steps at every batch.",
+    CERTAIN,
+)
 def find_scheduler_per_batch(code: Snippet) -> Proof:
     if code.has(
         r"OneCycle|Cyclic|get_\w*schedule|(?i:warmup)|total_steps|LR\(\s*\w+,\s*[^)]*(?i:steps?\b|batch|upd|len\()"
@@ -66,9 +68,11 @@ add_pattern(
 
 
 @mistake(
-    "optimizer-before-layer", "optim-stale-params",
-    "A layer is put in place after the optimizer was made, which does not know it.", CERTAIN
-)  # fmt: skip
+    "optimizer-before-layer",
+    "optim-stale-params",
+    "A layer is put in place after the optimizer was made, which does not know it.",
+    CERTAIN,
+)
 def find_optimizer_before_layer(code: Snippet) -> Proof:
     made = code.find(r"(?i)\w*opt\w*\s*=\s*[^\n]*\.parameters\(\)")
     if not made:
@@ -82,16 +86,6 @@ def find_optimizer_before_layer(code: Snippet) -> Proof:
 
 
 add_pattern(
-    "over-regularised",
-    "sign-over-regularized",
-    "Dropout and weight decay are both strong.",
-    LIKELY,
-    r"(?i)dropout\w*\s*[=(,][^\n]*0?\.[5-9]|"
-    r"DROPOUT, WEIGHT_DECAY = 0\.[5-9]",
-    r"(?i)weight_?decay\w*\s*=\s*(?:[^\n]*, )?(?:0?\.0[0-9]*[1-9]|"
-    r"[1-9]e-[123])\b|l2\(0?\.0[1-9]",
-)
-add_pattern(
     "slow-average",
     "optim-ema-short-run ris-ema-masking",
     "The averaged weights follow with a decay of 0.999 or more.",
@@ -102,7 +96,7 @@ add_pattern(
 )
 
 
-# ---- learning rates ----------------------------------------------------------------------------
+# ---- by their values -----------------------------------------------------------------------------
 
 ADAPTIVE = r"(?i)\b(?:adam\w*|nadam|radam|rmsprop|adafactor|lamb)\b"
 """Optimizers that scale each gradient, so that the rate is the length of a step."""
@@ -116,6 +110,8 @@ _RATE = re.compile(
     r"\s*(?:[\w.]+\(\)\s*,\s*)?(\d*\.?\d+(?:e-?\d+)?)\b",
     re.I,
 )
+_DROPOUT = re.compile(r"(?:dropout|drop_?rate|p_?drop)\w*\s*[=:(]\s*(\d*\.?\d+)()", re.I)
+_DECAY = re.compile(r"(?:weight_?decay|\bl2)\w*\s*[=:(]\s*(\d*\.?\d+(?:e-?\d+)?)()", re.I)
 _SEVERAL = re.compile(r"(\w+(?:, ?\w+)+) = ([^,]+(?:, ?[^,]+)+)")
 
 
@@ -146,24 +142,34 @@ def find_rate_of_scratch(code: Snippet) -> Proof:
     return _find_rate(code, lambda rate: rate >= highest)
 
 
+@mistake("over-regularised", "sign-over-regularized", "Dropout and weight decay are both strong.", LIKELY)
+def find_over_regularised(code: Snippet) -> Proof:
+    dropout = _find_value(code, _DROPOUT, r"(?i)\w*drop\w*", lambda value: 0.5 <= value < 1)
+    decay = _find_value(code, _DECAY, r"(?i)\w*decay\w*", lambda value: 1e-3 <= value < 0.5)
+    return [*dropout, *decay] if dropout and decay else []
+
+
 def _find_rate(code: Snippet, fits: Callable[[float], bool]) -> Proof:
     """The first line that sets a learning rate which fits."""
+    return _find_value(code, _RATE, r"(?i)\w*(?:lr|rate)\w*", fits)
+
+
+def _find_value(code: Snippet, given: re.Pattern[str], name: str, fits: Callable[[float], bool]) -> Proof:
+    """The first line that gives a setting a value which fits, by its own pattern or as one of several assigned."""
     for one in code.statements:
-        for place, rate in _list_rates(one.text):
-            if fits(rate):
+        for place, value in _list_values(one.text, given, name):
+            if fits(value):
                 return [one.line_at(place)]
     return []
 
 
-def _list_rates(text: str) -> Iterator[tuple[int, float]]:
-    """Learning rates that a statement sets, each with its place; `EPOCHS, LR = 5, 3e-3` sets the second of two."""
+def _list_values(text: str, given: re.Pattern[str], name: str) -> Iterator[tuple[int, float]]:
+    """Values of a setting in a statement, with their places; `EPOCHS, LR = 5, 3e-3` sets the second of two."""
     several = _SEVERAL.fullmatch(text)
     if not several:
-        for found in _RATE.finditer(text):
+        for found in given.finditer(text):
             yield found.start(), float(found[1] or found[2])
         return
-    for name, value in zip(several[1].split(","), several[2].split(","), strict=False):
-        if re.fullmatch(r"(?i)\w*(?:lr|rate)\w*", name.strip()) and re.fullmatch(
-            r"\d*\.?\d+(?:e-?\d+)?", value.strip()
-        ):
+    for one, value in zip(several[1].split(","), several[2].split(","), strict=False):
+        if re.fullmatch(name, one.strip()) and re.fullmatch(r"\d*\.?\d+(?:e-?\d+)?", value.strip()):
             yield 0, float(value)

@@ -43,6 +43,12 @@ class Statement:
     """Where in the text each line begins."""
     indent: int
 
+    @property
+    def name(self) -> str:
+        """The name with which it begins, that of a variable where it is an assignment; empty where it has none."""
+        found = re.match(r"(?:self\.)?(\w+)", self.text)
+        return found[1] if found else ""
+
     def line_at(self, place: int) -> LogLine:
         """The line in which a character of the text stands."""
         return next(

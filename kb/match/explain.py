@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from kb.match.diagnosis import Evidence, EvidenceKind, Match
-from kb.match.features import Library, Scores, weigh_sign
+from kb.match.features import LEAST_RECORDS, Library, Scores, weigh_sign
 from kb.match.query import Query
 from kb.passages import PassageKind, cut_prose
 from kb.signs import Answer, list_signs
@@ -54,7 +54,7 @@ def _weigh_signs(library: Library, place: int, query: Query) -> list[tuple[float
         elif seen and gain < -TELLING:
             text = f"{sentence} Runs of this case do not show that."
             reasons.append((told - gain / 2, Evidence(EvidenceKind.AGAINST, sign, text, tuple(finding.lines[:1]))))
-        elif not seen and gain < -TELLING:
+        elif not seen and gain < -TELLING and (told or query.log.count >= LEAST_RECORDS):
             where = "You say no to this" if told else "Not in this log"
             text = f"{where}, though runs of this case show it: {sentence}"
             reasons.append((told - gain / 2, Evidence(EvidenceKind.AGAINST, sign, text)))

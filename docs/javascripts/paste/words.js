@@ -1,4 +1,4 @@
-// BM25 over the passages, the same as bm25s computes with method "lucene", with the words of kb/match/features.py.
+// BM25 over the passages, the same as bm25s computes with method "lucene", with the words of kb/words.py.
 
 const TOKEN = /[a-z_]+[a-z0-9_]*|[^\x00-\x7f]/gu;
 const K1 = 1.5;

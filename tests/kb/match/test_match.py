@@ -209,7 +209,9 @@ def test_cases_that_are_ruled_out_are_shown_to_programs_only(repro: Repro) -> No
 def test_script_is_searched_for_mistakes(repro: Repro, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    (best, *_) = json.loads(repro("match", str(script), "--json").stdout)["matches"]
+    matches = json.loads(repro("match", str(script), "--json", "--top", "20").stdout)["matches"]
+    assert not [one for match in matches for one in match["evidence"] if "Not in this log" in one["text"]]
+    best = matches[0]
     assert best["case"] == "loss-double-softmax"
     (found,) = [one for one in best["evidence"] if one["kind"] == "code"]
     assert found["id"] == "softmax-before-cross-entropy"
@@ -272,10 +274,10 @@ def test_own_queries_find_their_cases(matcher: Matcher) -> None:
     """In many voices, none of which wrote the cases; a quarter of them here, all of them in `repro bench match`."""
     report = score_questions(matcher, load_questions(Path(__file__).parent / "queries.jsonl")[1::4])
     own, *peers = report.ways
-    assert own.top1 >= 0.75
-    assert own.top3 >= 0.87
-    assert own.auroc >= 0.9
-    assert own.top1 > max(peer.top1 for peer in peers)
+    assert own.top1 >= 0.82
+    assert own.top3 >= 0.88
+    assert own.auroc >= 0.93
+    assert own.top1 >= max(peer.top1 for peer in peers) + 0.1
 
 
 def test_bench_command(repro: Repro, tmp_path: Path) -> None:
